@@ -1,0 +1,40 @@
+"""What one stage asks of the next. Commands carry ids: the bytes and texts are in the stores."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.wire import DocumentId, WireModel
+
+Attempt = Annotated[int, Field(ge=1)]
+
+
+class ParseDocument(WireModel):
+    """Turn a document's bytes into chunks."""
+
+    document_id: DocumentId
+    attempt: Attempt = 1
+
+
+class EmbedChunks(WireModel):
+    """Embed the chunks ``first`` to ``first + count - 1`` of a document: batch ``batch`` of ``batches``."""
+
+    document_id: DocumentId
+    attempt: Attempt = 1
+    batch: Annotated[int, Field(ge=1)]
+    batches: Annotated[int, Field(ge=1)]
+    first: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(ge=1)]
+
+
+class EmbedQuery(WireModel):
+    """Embed a search query; the answer goes to the message's ``reply_to``."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+
+
+class QueryEmbedding(WireModel):
+    """The answer to ``EmbedQuery``: a unit vector of ``len(vector)`` dimensions."""
+
+    model: str
+    vector: list[float]

@@ -1,0 +1,80 @@
+"""Facts about documents, in one shape everywhere: AMQP body, webhook body, SSE ``data``."""
+
+from typing import Annotated, ClassVar, Self
+from uuid import UUID, uuid5
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from contracts.statuses import Status
+from contracts.wire import DocumentId, Timestamp, WireModel
+
+MAX_MESSAGE_CHARACTERS = 2000
+
+_EVENT_NAMESPACE = UUID("5a6ec457-7e0b-4c3f-9d38-52e1a1c3a1e0")
+
+EventId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+OwnerId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class StatusEvent(WireModel):
+    """A document took a status."""
+
+    type: ClassVar[str] = "document_processing"
+    event_id: EventId
+    document_id: DocumentId
+    status: Status
+    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARACTERS)] = ""
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    timestamp: Timestamp
+    owner_id: OwnerId | None = None
+    attempt: Annotated[int, Field(ge=1)] = 1
+    source: str
+
+    @property
+    def routing_key(self) -> str:
+        """``<source>.<status>``, for people who bind their own queues to the events."""
+        return f"{self.source}.{self.status}"
+
+    def is_of_producer(self) -> bool:
+        """Whether an external producer reported this, and not one of our stages."""
+        return self.source.startswith("webhook:")
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read an event from its JSON body; raises pydantic.ValidationError."""
+        return cls.model_validate_json(body)
+
+
+class DocumentDeleted(WireModel):
+    """A document, its chunks and its bytes were removed."""
+
+    type: ClassVar[str] = "document_deleted"
+    document_id: DocumentId
+    owner_id: OwnerId | None = None
+    timestamp: Timestamp
+
+    @property
+    def event_id(self) -> str:
+        """The same for every repetition of one deletion."""
+        return str(uuid5(_EVENT_NAMESPACE, f"{self.document_id}/deleted"))
+
+    @property
+    def routing_key(self) -> str:
+        """Beside ``<source>.<status>``."""
+        return "api.deleted"
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read an event from its JSON body; raises pydantic.ValidationError."""
+        return cls.model_validate_json(body)
+
+
+LogEvent = StatusEvent | DocumentDeleted
+
+
+def event_id(document_id: str, attempt: int, status: Status, progress: int = 0) -> str:
+    """Name a fact so that a step that runs twice reports it under one id.
+
+    ``progress`` tells the repetitions of ``parsing`` and ``embedding`` apart (pages or chunks done).
+    """
+    return str(uuid5(_EVENT_NAMESPACE, f"{document_id}/{attempt}/{status}/{progress}"))

@@ -1,0 +1,62 @@
+"""Why a document failed: the codes that the outside sees, and the one error type that carries them."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where a document was when it failed."""
+
+    UPLOAD = "upload"
+    PARSING = "parsing"
+    EMBEDDING = "embedding"
+
+
+class FailureCode(StrEnum):
+    """Why a document failed."""
+
+    UNSUPPORTED_TYPE = "unsupported_type"
+    EMPTY_DOCUMENT = "empty_document"
+    NO_TEXT_LAYER = "no_text_layer"
+    ENCRYPTED = "encrypted"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too_large"
+    PARSE_TIMEOUT = "parse_timeout"
+    PARSE_MEMORY = "parse_memory"
+    PARSER_CRASHED = "parser_crashed"
+    EMBEDDER_CRASHED = "embedder_crashed"
+    DELIVERY_LIMIT = "delivery_limit"
+    INTERNAL = "internal"
+
+
+RETRYABLE = frozenset(
+    {
+        FailureCode.PARSE_TIMEOUT,
+        FailureCode.PARSE_MEMORY,
+        FailureCode.PARSER_CRASHED,
+        FailureCode.EMBEDDER_CRASHED,
+        FailureCode.DELIVERY_LIMIT,
+        FailureCode.INTERNAL,
+    }
+)
+"""Codes for which the same bytes may succeed another time; the others are properties of the file."""
+
+
+class DocumentFailed(Exception):  # noqa: N818 - named for what happened to the document, as events are
+    """A document can't be processed, for a reason that its owner is told.
+
+    ``message`` is a sentence for people; ``code`` is what programs switch on.
+    """
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same bytes may succeed another time."""
+        return self.code in RETRYABLE
+
+    def __reduce__(self) -> tuple[type["DocumentFailed"], tuple[FailureCode, str]]:
+        # The default would pickle one argument only, and the error crosses a process boundary.
+        return type(self), (self.code, self.message)

@@ -1,0 +1,147 @@
+"""Every exchange, queue, binding and argument of Stagecast, in one place.
+
+Changing an argument of a declared queue is refused by the broker (406), so a change here needs a new name
+or a migration by policy. Read it in the RabbitMQ management UI as it stands here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+Arguments = Mapping[str, str | int | bool]
+
+DELIVERY_LIMIT = 10
+"""Deliveries of one command before it is dead. Explicit, because the default differs by broker version;
+about ten, because messages in flight at a graceful stop count as well on RabbitMQ before 4.3."""
+
+MAX_WAITING_COMMANDS = 100_000
+"""Commands that a work queue takes before it refuses more (and the API answers 503)."""
+
+RETRY_SECONDS = (5, 30, 300)
+"""Delays of the retry queues, in the order in which a failing command meets them."""
+
+QUERY_TTL_MS = 15_000
+"""A search whose caller gave up is not worth embedding."""
+
+LOG_MAX_AGE = "7D"
+LOG_MAX_BYTES = 20_000_000_000
+LOG_SEGMENT_BYTES = 10_000_000
+"""Retention drops whole segments only, so they are small."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A durable exchange; ``kind`` is ``direct`` or ``topic``."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A durable queue; ``kind`` is ``quorum``, ``stream`` or ``classic``; bound by (exchange, routing key)."""
+
+    name: str
+    kind: str
+    bindings: tuple[tuple[Exchange, str], ...] = ()
+    arguments: Arguments = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def declared_arguments(self) -> dict[str, str | int | bool]:
+        """The arguments as the broker is told them."""
+        return {"x-queue-type": self.kind, **self.arguments}
+
+
+COMMANDS = Exchange("stagecast.commands", "direct")
+RETRY = Exchange("stagecast.retry", "direct")
+DEAD = Exchange("stagecast.dead", "topic")
+EVENTS = Exchange("stagecast.events", "topic")
+
+EXCHANGES = (COMMANDS, RETRY, DEAD, EVENTS)
+
+STAGES = ("parse", "embed")
+
+
+def work_queue(stage: str) -> Queue:
+    """The commands of one stage; what can't be delivered goes to ``stagecast.dead``, at least once."""
+    return Queue(
+        f"stagecast.{stage}",
+        "quorum",
+        ((COMMANDS, stage),),
+        MappingProxyType(
+            {
+                "x-delivery-limit": DELIVERY_LIMIT,
+                "x-dead-letter-exchange": DEAD.name,
+                "x-dead-letter-routing-key": stage,
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+                "x-max-length": MAX_WAITING_COMMANDS,
+            }
+        ),
+    )
+
+
+def retry_queue(stage: str, seconds: int) -> Queue:
+    """Commands that wait ``seconds`` before their stage sees them again.
+
+    Published to, never rejected into: a message that meets its delivery limit in a reject cycle is dropped
+    by RabbitMQ 4 and loops on 3.10.
+    """
+    return Queue(
+        f"stagecast.{stage}.retry.{seconds}",
+        "quorum",
+        ((RETRY, f"{stage}.{seconds}"),),
+        MappingProxyType(
+            {
+                "x-message-ttl": seconds * 1000,
+                "x-dead-letter-exchange": COMMANDS.name,
+                "x-dead-letter-routing-key": stage,
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+                "x-max-length": MAX_WAITING_COMMANDS,
+            }
+        ),
+    )
+
+
+def dead_letter_queue(stage: str) -> Queue:
+    """What died in a stage, kept for people; moved back to the work queue it is processed again."""
+    return Queue(f"stagecast.{stage}.dead", "quorum", ((DEAD, stage),))
+
+
+PARSE = work_queue("parse")
+EMBED = work_queue("embed")
+
+DEAD_REPORT = Queue("stagecast.dead.report", "quorum", ((DEAD, "#"),))
+"""A copy of each dead letter, from which the API tells the owner that the document failed."""
+
+QUERY = Queue(
+    "stagecast.query",
+    "classic",
+    ((COMMANDS, "query"),),
+    MappingProxyType({"x-message-ttl": QUERY_TTL_MS, "x-max-length": 1000, "x-overflow": "reject-publish"}),
+)
+
+LOG = Queue(
+    "stagecast.events.log",
+    "stream",
+    ((EVENTS, "#"),),
+    MappingProxyType(
+        {
+            "x-max-age": LOG_MAX_AGE,
+            "x-max-length-bytes": LOG_MAX_BYTES,
+            "x-stream-max-segment-size-bytes": LOG_SEGMENT_BYTES,
+        }
+    ),
+)
+
+QUEUES = (
+    LOG,
+    DEAD_REPORT,
+    *(dead_letter_queue(stage) for stage in STAGES),
+    PARSE,
+    EMBED,
+    *(retry_queue(stage, seconds) for stage in STAGES for seconds in RETRY_SECONDS),
+    QUERY,
+)
+"""In an order in which each exists before something is dead-lettered into it."""
