@@ -105,7 +105,7 @@ def parse_producer_keys(text: str) -> dict[str, tuple[str, ...]]:
     keys: dict[str, tuple[str, ...]] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, separator, key = entry.partition("=")
-        if not separator or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or not key:
+        if not separator or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or not key.strip("="):
             name, key = "internal", entry
         keys[name] = (*keys.get(name, ()), key)
         if len(keys[name]) > 2:
