@@ -1,0 +1,29 @@
+# Ends with us when make is killed, so that nothing is left running (Linux).
+TETHER := $(if $(shell command -v setpriv 2>/dev/null),setpriv --pdeathsig TERM --)
+PYTEST_ARGS ?=
+
+.PHONY: help up test lint setup clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST)
+
+up: ## install what is missing, start broker, database and the three services; Ctrl-C stops all of it
+	@sh local/setup.sh run
+	@exec $(TETHER) .venv/bin/python -m local
+
+test: ## install what is missing and run the whole suite
+	@WITH_BROWSER=yes sh local/setup.sh dev
+	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: ## ruff and mypy
+	@sh local/setup.sh dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+setup: ## install what is missing, and nothing else
+	@sh local/setup.sh dev
+
+clean: ## remove the virtual environment and caches; data stays
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+"""Whether there is a broker already, and whether it lets us in."""
+
+import asyncio
+import os
+import socket
+import sys
+from urllib.parse import urlsplit
+
+import aio_pika
+from aio_pika.exceptions import AMQPError
+
+from local.environment import read_environment
+from services.runtime.settings import Settings
+
+USUAL_URL = str(Settings.model_fields["rabbitmq_url"].default)
+PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+METHOD_FRAME = b"\x01"
+
+
+def greets(host: str, port: int, within: float = 1.0) -> bool:
+    """Whether an AMQP 0.9.1 broker answers there."""
+    try:
+        with socket.create_connection((host, port), timeout=within) as connection:
+            connection.settimeout(within)
+            connection.sendall(PROTOCOL_HEADER)
+            return connection.recv(1) == METHOD_FRAME
+    except OSError:
+        return False
+
+
+def admits(url: str, within: float = 5.0) -> bool:
+    """Whether the broker at ``url`` lets us in."""
+
+    async def log_in() -> bool:
+        try:
+            connection = await aio_pika.connect(url, timeout=within)
+        except (AMQPError, OSError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+    return asyncio.run(log_in())
+
+
+def usual_broker() -> str | None:
+    """The URL of a broker on this machine's usual port that takes the usual user, if there is one."""
+    address = urlsplit(USUAL_URL)
+    if greets(address.hostname or "localhost", address.port or 5672) and admits(USUAL_URL):
+        return USUAL_URL
+    return None
+
+
+def main() -> int:
+    """Whether a broker is there or named by RABBITMQ_URL, as an exit status: 0 yes, 1 no."""
+    read_environment()
+    return 0 if os.environ.get("RABBITMQ_URL") or usual_broker() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Keeps the parts of a system running until it is told to stop, and then leaves nothing running."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from local.failures import StartFailed
+from local.part import Part
+from local.process import describe_exit
+
+WRONG_SETTING = 2
+"""The status of a service that was told a wrong value: starting it again would not help."""
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+STEADY_SECONDS = 60.0
+"""A part that has run for so long starts again with the first delay."""
+
+ATTEMPTS_TO_BECOME_READY = 5
+LOOK_EVERY = 0.1
+ONE_WISH_SECONDS = 1.0
+
+
+class Interrupted(Exception):  # noqa: N818 - not a failure: somebody asked us to stop
+    """A signal to stop arrived while the system was still starting."""
+
+
+class Supervisor:
+    """Runs layers of parts: each layer is ready before the next one starts, and they stop in reverse.
+
+    A part that ends by itself is started again, with a growing delay. Signals to stop: SIGINT, SIGTERM and
+    SIGHUP; the second one kills the services at once, so that nobody has to wait for a slow one.
+    """
+
+    def __init__(self, layers: Sequence[Sequence[Part]], say: Callable[[str], None]) -> None:
+        self._layers = layers
+        self._say = say
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._asked = 0.0
+        self._restarts = {part.name: Restarts() for layer in layers for part in layer}
+
+    def heed_signals(self) -> None:
+        """Take SIGINT, SIGTERM and SIGHUP as the wish to stop."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        # One wish may arrive twice: from the terminal, and once more from the make that started us.
+        if self._stop.is_set() and time.monotonic() - self._asked > ONE_WISH_SECONDS:
+            self._hurry.set()
+        elif not self._stop.is_set():
+            self._asked = time.monotonic()
+            self._stop.set()
+
+    def start(self, within: float = 120.0) -> None:
+        """Start all parts and return when all are ready. Raises StartFailed or Interrupted."""
+        started: list[Part] = []
+        for layer in self._layers:
+            for part in layer:
+                part.launch()
+            started += layer
+            self._await(layer, started, within)
+
+    def _await(self, layer: Sequence[Part], started: Sequence[Part], within: float) -> None:
+        deadline = time.monotonic() + within
+        waiting = list(layer)
+        while waiting:
+            if self._stop.wait(LOOK_EVERY):
+                raise Interrupted
+            self._look_after(started, patient=False)
+            waiting = [part for part in waiting if not (part.running and part.ready())]
+            if waiting and time.monotonic() > deadline:
+                raise StartFailed(waiting[0].why_not())
+        for part in layer:
+            part.on_ready()
+
+    def run(self) -> None:
+        """Look after the parts until a signal says stop."""
+        while not self._stop.wait(LOOK_EVERY):
+            self._look_after([part for layer in self._layers for part in layer], patient=True)
+
+    def _look_after(self, parts: Sequence[Part], *, patient: bool) -> None:
+        for part in parts:
+            restarts = self._restarts[part.name]
+            if part.running:
+                restarts.note_running()
+            elif restarts.due is None:
+                self._note_death(part, restarts, patient=patient)
+            elif time.monotonic() >= restarts.due:
+                restarts.note_start()
+                part.launch()
+
+    def _note_death(self, part: Part, restarts: "Restarts", *, patient: bool) -> None:
+        part.sweep()
+        status = part.exit_status or 0
+        if not patient and (status == WRONG_SETTING or restarts.count >= ATTEMPTS_TO_BECOME_READY - 1):
+            raise StartFailed(part.why_not())
+        delay = restarts.schedule()
+        self._say(f"{part.name} ended {describe_exit(status)}; it is started again in {delay:g} s")
+
+    def stop(self) -> None:
+        """Stop every part, the services first; returns when nothing is left."""
+        self._stop.set()
+        for layer in reversed(self._layers):
+            for part in layer:
+                part.ask_to_stop()
+            for part in layer:
+                self._see_end(part)
+
+    def _see_end(self, part: Part) -> None:
+        deadline = time.monotonic() + part.grace_seconds
+        while part.running and time.monotonic() < deadline and not (part.expendable and self._hurry.is_set()):
+            time.sleep(0.02)
+        if part.running:
+            self._say(f"{part.name} does not stop and is killed")
+        part.kill()
+
+
+class Restarts:
+    """When a part that ended is started again."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.due: float | None = None
+        self._started = time.monotonic()
+
+    def schedule(self) -> float:
+        """Plan the next start; gives the delay in seconds: 0.5, 1, 2 … 30."""
+        delay = min(FIRST_DELAY * 2.0**self.count, LONGEST_DELAY)
+        self.due = time.monotonic() + delay
+        self.count += 1
+        return delay
+
+    def note_start(self) -> None:
+        """The part is being started."""
+        self.due = None
+        self._started = time.monotonic()
+
+    def note_running(self) -> None:
+        """The part runs; after a while its past is forgotten."""
+        if time.monotonic() - self._started > STEADY_SECONDS:
+            self.count = 0
