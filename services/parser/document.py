@@ -1,0 +1,52 @@
+"""A document on its way through the parser: blocks as a format reads them, chunks as the model gets them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Block:
+    """Text that belongs together: under one heading and, in formats with pages, on one page.
+
+    ``page`` counts from 1; ``headings`` is the path from the document's outermost heading down.
+    """
+
+    text: str
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a format read from a file. ``pages_failed`` counts from 1."""
+
+    blocks: tuple[Block, ...]
+    page_count: int | None = None
+    pages_failed: tuple[int, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a document that the model embeds as a whole.
+
+    ``token_count`` is what the model sees, its special tokens included. ``page_start`` and ``page_end`` count
+    from 1 and are None in formats without pages.
+    """
+
+    index: int
+    text: str
+    token_count: int
+    page_start: int | None
+    page_end: int | None
+    headings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ParsedDocument:
+    """A whole document in chunks, at least one. ``token_count`` is the sum over its chunks."""
+
+    chunks: tuple[Chunk, ...]
+    page_count: int | None
+    token_count: int
+    pages_failed: tuple[int, ...]
+    metadata: dict[str, str]

@@ -1,0 +1,31 @@
+"""The formats that can be read, one file each behind one protocol."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from contracts.failures import DocumentFailed, FailureCode
+from services.parser.document import Content
+from services.parser.formats import html, markdown, pdf, plain
+from services.parser.formats.reading import Format, Reading
+from services.runtime import mediatype
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        mediatype.PDF: pdf.read,
+        mediatype.HTML: html.read,
+        mediatype.MARKDOWN: markdown.read,
+        mediatype.PLAIN: plain.read,
+    }
+)
+
+
+def read(path: Path, media_type: str, reading: Reading) -> Content:
+    """Read a file of a media type; raises DocumentFailed."""
+    try:
+        format_ = FORMATS[media_type]
+    except KeyError:
+        raise DocumentFailed(
+            FailureCode.UNSUPPORTED_TYPE, f"Files of the type {media_type} can't be read."
+        ) from None
+    return format_(path, reading)

@@ -1,0 +1,181 @@
+"""HTML: what a reader would see, in paragraphs, under its headings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from services.parser.document import Block, Content
+from services.parser.formats.decoding import decode
+from services.parser.formats.headings import HeadingPath
+from services.parser.formats.reading import Reading, empty, refuse_excess
+from services.parser.normalization import clean, has_text, tidy_prose
+from services.runtime.mediatype import HEAD_BYTES, unicode_encoding
+
+_UNSEEN = frozenset(
+    {
+        "head",
+        "script",
+        "style",
+        "template",
+        "noscript",
+        "nav",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "embed",
+        "canvas",
+        "audio",
+        "video",
+        "select",
+        "datalist",
+        "button",
+        "dialog",
+    }
+)
+_INLINE = frozenset(
+    {
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "meter",
+        "nobr",
+        "output",
+        "progress",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+    }
+)
+_CELLS = frozenset({"td", "th"})
+_LEVELS = {f"h{level}": level for level in range(1, 7)}
+
+
+def read(path: Path, _reading: Reading) -> Content:
+    """Read an HTML file. Raises DocumentFailed."""
+    tree = _parse(path.read_bytes())
+    blocks = tuple(_merge(_paragraphs(tree)))
+    refuse_excess(sum(len(block.text) for block in blocks))
+    if not blocks:
+        raise empty()
+    return Content(blocks, metadata=_metadata(tree))
+
+
+def _parse(data: bytes) -> LexborHTMLParser:
+    """Decode by byte order mark, else by <meta>, else by what the bytes look like."""
+    encoding = unicode_encoding(data[:HEAD_BYTES])
+    if (
+        not (encoding or "utf-8").startswith(("utf-16", "utf-32", "utf-8-sig"))
+        and b"charset" in data[:1024].lower()
+    ):
+        return LexborHTMLParser(data, encoding=True)
+    return LexborHTMLParser(decode(data))
+
+
+def _metadata(tree: LexborHTMLParser) -> dict[str, str]:
+    found = {"title": tree.css_first("title")}
+    texts = {name: tidy_prose(node.text()) for name, node in found.items() if node}
+    for name in ("author", "description", "keywords"):
+        node = tree.css_first(f'meta[name="{name}" i]')
+        texts[name] = tidy_prose((node.attributes.get("content") or "") if node else "")
+    return {name: text for name, text in texts.items() if text}
+
+
+def _merge(paragraphs: Iterator[Block]) -> Iterator[Block]:
+    """Blocks under one heading, so that a page of a thousand paragraphs is no thousand blocks."""
+    headings: tuple[str, ...] = ()
+    texts: list[str] = []
+    for paragraph in paragraphs:
+        if paragraph.headings != headings:
+            if has_text("".join(texts)):
+                yield Block("\n\n".join(texts), headings=headings)
+            headings, texts = paragraph.headings, []
+        texts.append(paragraph.text)
+    if has_text("".join(texts)):
+        yield Block("\n\n".join(texts), headings=headings)
+
+
+def _paragraphs(tree: LexborHTMLParser) -> Iterator[Block]:
+    path = HeadingPath()
+    pending: list[str] = []
+    for node, opens in _walk(tree.body or tree.root):
+        tag = node.tag or ""
+        if tag == "-text":
+            pending.append(_text(node))
+        elif tag == "br":
+            pending.append("\n")
+        elif tag in _CELLS:
+            pending.append("" if opens else " | ")
+        elif tag not in _INLINE:
+            text = _lines("".join(pending))
+            pending.clear()
+            if text and not opens and tag in _LEVELS:
+                path.enter(_LEVELS[tag], tidy_prose(text))
+            if text:
+                yield Block(text, headings=path.titles)
+    if text := _lines("".join(pending)):
+        yield Block(text, headings=path.titles)
+
+
+def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
+    """Each node when it opens and when it closes, without recursion: the file decides how deep it nests."""
+    node, opens = root, True
+    while node is not None:
+        unseen = node.tag in _UNSEEN or "hidden" in (node.attributes if node.tag != "-text" else ())
+        if not unseen:
+            yield node, opens
+        if opens and not unseen and node.first_child is not None:
+            node = node.first_child
+        elif opens and not unseen and node.tag != "-text":
+            opens = False
+        elif node == root:
+            return
+        elif node.next is not None:
+            node, opens = node.next, True
+        else:
+            node, opens = node.parent, False
+
+
+def _text(node: LexborNode) -> str:
+    """The text of a text node; line ends are kept only where they are shown."""
+    text = clean(node.text_content or "")
+    parent = node.parent
+    while parent is not None and parent.tag in _INLINE:
+        parent = parent.parent
+    return text if parent is not None and parent.tag in {"pre", "textarea"} else text.replace("\n", " ")
+
+
+def _lines(text: str) -> str:
+    lines = (tidy_prose(line).removesuffix("|").rstrip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)

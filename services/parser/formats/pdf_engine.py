@@ -1,0 +1,52 @@
+"""What the PDF format asks of a library, so that one can stand in for the other, page by page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+
+class EncryptedError(Exception):
+    """The file wants a password or a certificate; the empty password does not open it."""
+
+
+@dataclass(frozen=True)
+class OutlineEntry:
+    """A heading of the document's outline; ``page`` counts from 0, ``level`` from 1."""
+
+    level: int
+    title: str
+    page: int
+
+
+MAX_OUTLINE_ENTRIES = 20_000
+MAX_OUTLINE_DEPTH = 16
+
+
+class PdfEngine(Protocol):
+    """An open PDF. Any method may raise any Exception: the file decides what the library runs into."""
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a file, with the empty password if it is encrypted; raises EncryptedError."""
+        ...
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are, as far as this engine knows."""
+        ...
+
+    def text(self, page: int) -> str:
+        """The text of a page, counted from 0, as it is extracted."""
+        ...
+
+    def outline(self) -> list[OutlineEntry]:
+        """The outline in reading order."""
+        ...
+
+    def metadata(self) -> dict[str, str]:
+        """What the document says about itself."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...

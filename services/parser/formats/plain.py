@@ -1,0 +1,17 @@
+"""Plain text."""
+
+from pathlib import Path
+
+from services.parser.document import Block, Content
+from services.parser.formats.decoding import decode
+from services.parser.formats.reading import Reading, empty, refuse_excess
+from services.parser.normalization import has_text, tidy_lines
+
+
+def read(path: Path, _reading: Reading) -> Content:
+    """Read a text file; its lines are kept. Raises DocumentFailed."""
+    text = tidy_lines(decode(path.read_bytes()))
+    refuse_excess(len(text))
+    if not has_text(text):
+        raise empty()
+    return Content((Block(text),))

@@ -1,0 +1,48 @@
+"""What every format is given, what it gives back, and how much of a file is read at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from contracts.failures import DocumentFailed, FailureCode
+from services.parser.document import Content
+
+PdfEngineName = Literal["auto", "pypdf", "pdfium"]
+
+MAX_PAGES = 20_000
+MAX_CHARACTERS = 32_000_000
+"""About 25,000 chunks. A file that has more than this, or more pages, is refused, not cut."""
+
+
+def _ignore_progress(pages_done: int, page_count: int) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a file; ``on_page`` is told after each page (pages done, page count)."""
+
+    pdf_engine: PdfEngineName = "auto"
+    on_page: Callable[[int, int], None] = _ignore_progress
+
+
+class Format(Protocol):
+    """Reads files of one media type."""
+
+    def __call__(self, path: Path, reading: Reading, /) -> Content:
+        """Read a file; raises DocumentFailed."""
+        ...
+
+
+def refuse_excess(characters: int) -> None:
+    """Raise DocumentFailed for a document with more text than is read."""
+    if characters > MAX_CHARACTERS:
+        raise DocumentFailed(
+            FailureCode.TOO_LARGE, f"The document has more than {MAX_CHARACTERS:,} characters of text."
+        )
+
+
+def empty() -> DocumentFailed:
+    """The failure of a file that can be read, and in which there is nothing to read."""
+    return DocumentFailed(FailureCode.EMPTY_DOCUMENT, "The document has no text.")

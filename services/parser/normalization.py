@@ -1,0 +1,86 @@
+"""Text as documents carry it, made fit for the database, the model and a reader's eye."""
+
+import re
+import unicodedata
+from itertools import pairwise
+
+_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
+_NOT_STORABLE = {0: None, **dict.fromkeys(range(0xD800, 0xE000))}
+"""PostgreSQL refuses NUL, and lone surrogates can't be written as UTF-8."""
+_INVISIBLE = dict.fromkeys((*range(1, 9), 0x0B, *range(0x0E, 0x20), 0x7F, 0xFEFF))
+_CLEANING = {
+    **_LIGATURES,
+    **_NOT_STORABLE,
+    **_INVISIBLE,
+    0x0C: "\n",
+    0x85: "\n",
+    0x2028: "\n",
+    0x2029: "\n\n",
+}
+
+_BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
+_SPACES = re.compile(r"[^\S\n]+")
+_SPACED_NEWLINE = re.compile(r"[^\S\n]*\n[^\S\n]*")
+_TRAILING_SPACES = re.compile(r"[^\S\n]+$", re.MULTILINE)
+
+# PDFium writes U+FFFE for a hyphen that ended a line, without the line end.
+_BROKEN_BY_PDFIUM = re.compile(r"([\w\u2019'-]*)\ufffe\s*(\w*)")
+_BROKEN_BY_LINE = re.compile(r"([\w\u2019'-]*\w)[-\u00ad\u2010]\n(?=([^\W\d_]\w*))")
+
+_SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "\u3002", "\uff01", "\uff1f", '."', ".\u201d", ".)")
+_FULL_LINE = 0.7
+"""A line at least this long, measured by the page's widest, was broken for lack of room."""
+
+
+def clean(text: str) -> str:
+    """Remove what can't be stored or seen, spell out Latin ligatures, and end lines with LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
+
+
+def has_text(text: str) -> bool:
+    """Whether there is something to search for: a letter or a digit in any script."""
+    return any(char.isalnum() for char in text)
+
+
+def tidy_lines(text: str) -> str:
+    """Clean a text and keep its lines, with at most one blank line between two of them."""
+    return _BLANK_LINES.sub("\n\n", _TRAILING_SPACES.sub("", clean(text))).strip("\n")
+
+
+def tidy_prose(text: str) -> str:
+    """Clean a text in which the writer's line ends mean nothing but a space, as in HTML."""
+    return _SPACES.sub(" ", clean(text).replace("\n", " ")).strip()
+
+
+def tidy_page(text: str) -> str:
+    """Clean the text of a printed page: broken words are mended, lines joined into paragraphs."""
+    text = _BROKEN_BY_PDFIUM.sub(_mend, clean(text)).replace("\ufffe", "")
+    text = _SPACED_NEWLINE.sub("\n", _SPACES.sub(" ", text))
+    text = _BROKEN_BY_LINE.sub(_mend_at_line_end, text).replace("\u00ad", "")
+    return "\n\n".join(map(_join_lines, re.split(r"\n{2,}", text.strip())))
+
+
+def _mend(match: re.Match[str]) -> str:
+    first, second = match.groups()
+    return first + _hyphen_between(first, second) + second
+
+
+def _mend_at_line_end(match: re.Match[str]) -> str:
+    first, second = match.groups()
+    return first + _hyphen_between(first, second)
+
+
+def _hyphen_between(first: str, second: str) -> str:
+    """The hyphen of a compound stays: one of several (state-of-the-art), or one before a capital or digit."""
+    is_one_word = first[-1:].isalpha() and second[:1].islower() and "-" not in first
+    return "" if is_one_word else "-"
+
+
+def _join_lines(paragraph: str) -> str:
+    lines = paragraph.split("\n")
+    full = max(map(len, lines)) * _FULL_LINE
+    joined = [lines[0]]
+    for before, line in pairwise(lines):
+        goes_on = len(before) >= full and not before.endswith(_SENTENCE_ENDS)
+        joined.append(f"{' ' if goes_on or line[:1].islower() else chr(10)}{line}")
+    return "".join(joined)

@@ -1,0 +1,136 @@
+"""What a file is, told by its bytes. Its name is believed only among kinds of text."""
+
+import codecs
+import re
+from pathlib import PurePath
+
+import puremagic
+
+PDF = "application/pdf"
+HTML = "text/html"
+MARKDOWN = "text/markdown"
+PLAIN = "text/plain"
+UNKNOWN = "application/octet-stream"
+
+SUPPORTED: frozenset[str] = frozenset({PDF, HTML, MARKDOWN, PLAIN})
+"""Media types that the parser reads."""
+
+HEAD_BYTES = 65_536
+"""How much of a file's beginning ``detect`` wants to see."""
+
+_PDF_MARK_WITHIN = 1024
+"""Where readers look for ``%PDF-`` (PDF Reference 1.7, implementation note 13)."""
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"
+_CONTROLS_IN_TEXT = 0.002
+
+_EXTENSIONS = {
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".mdown": MARKDOWN,
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".txt": PLAIN,
+}
+_LEADING = r"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+_HTML_DOCUMENT = re.compile(_LEADING + r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML_FRAGMENT = re.compile(
+    _LEADING + r"<(?:meta|title|script|style|link|div|table|section|article|main|h1|p|ul|ol)\b[^>]*>",
+    re.IGNORECASE | re.DOTALL,
+)
+_NOT_FOR_READERS = (
+    (re.compile(r"\A\s*\{\\rtf"), "application/rtf"),
+    (re.compile(r"\A%!PS"), "application/postscript"),
+    (
+        re.compile(_LEADING + r"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE | re.DOTALL),
+        "image/svg+xml",
+    ),
+)
+"""Formats written in letters that are no text to read or to search."""
+
+
+def detect(head: bytes, filename: str) -> str:
+    """Tell the media type of a file from its first bytes (``HEAD_BYTES`` of them, or all).
+
+    An empty file is ``text/plain``: there is nothing that says otherwise. What is unknown is
+    ``application/octet-stream``.
+    """
+    if b"%PDF-" in head[:_PDF_MARK_WITHIN]:
+        return PDF
+    encoding = unicode_encoding(head)
+    if encoding is None and not _is_8_bit_text(head):
+        return _binary_type(head)
+    return _text_type(head.decode(encoding or "latin-1", errors="replace"), filename)
+
+
+def unicode_encoding(head: bytes) -> str | None:
+    """Name the Unicode encoding in which a file begins, by its mark or because it reads as text in it.
+
+    The answer is a name for ``bytes.decode`` (one that drops the mark); None: another encoding, or no text.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return encoding
+    if b"\0" not in head:
+        return "utf-8" if _reads_as(head, "utf-8") else None
+    wide = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+    return next((encoding for encoding in wide if _reads_as(head, encoding)), None)
+
+
+def _reads_as(head: bytes, encoding: str) -> bool:
+    try:
+        # Not final: the head may end within a character.
+        text = codecs.getincrementaldecoder(encoding)().decode(head, final=False)
+    except UnicodeDecodeError:
+        return False
+    if encoding != "utf-8" and not _is_plausible(text):
+        return False
+    controls = sum(text.count(chr(control)) for control in _CONTROLS)
+    return controls <= len(text) * _CONTROLS_IN_TEXT
+
+
+def _is_plausible(text: str) -> bool:
+    """Whether what was decoded as UTF-16 or UTF-32, without a mark that says so, is text.
+
+    Binary data may decode, but to characters that are unassigned or private, and hardly to spaces. Text in
+    the other byte order becomes ideographs without a space between them.
+    """
+    readable = sum(char.isprintable() or char.isspace() for char in text)
+    spaced = sum(char in " \n\r\t\u3000" or (char.isascii() and char.isprintable()) for char in text)
+    return readable >= len(text) * 0.99 and spaced >= len(text) * 0.02
+
+
+def _is_8_bit_text(head: bytes) -> bool:
+    """Whether bytes may be text in an encoding before Unicode: no NUL, hardly a control character."""
+    controls = len(head) - len(head.translate(None, delete=_CONTROLS))
+    return b"\0" not in head and controls <= len(head) * _CONTROLS_IN_TEXT
+
+
+def _text_type(text: str, filename: str) -> str:
+    for pattern, media_type in _NOT_FOR_READERS:
+        if pattern.match(text):
+            return media_type
+    if _HTML_DOCUMENT.match(text):
+        return HTML
+    by_name = _EXTENSIONS.get(PurePath(filename.lower()).suffix)
+    # A README.md often begins with a <div>, so a fragment of HTML is told by its name first.
+    return by_name or (HTML if _HTML_FRAGMENT.match(text) else PLAIN)
+
+
+def _binary_type(head: bytes) -> str:
+    try:
+        matches = puremagic.magic_string(head)
+    except (puremagic.PureError, ValueError):
+        return UNKNOWN
+    # puremagic also looks at the end of what it is given, and a head has no end.
+    types = (match.mime_type for match in matches if match.offset >= 0 and len(match.byte_match) >= 2)
+    known = (kind for kind in types if kind and kind not in SUPPORTED and not kind.startswith("text/"))
+    return next(known, UNKNOWN)
