@@ -1,0 +1,176 @@
+"""Real services for tests: one broker and one database server for the whole run.
+
+``RABBITMQ_URL`` and ``DATABASE_URL`` point the suite at others. What can't be had is a reason to skip on
+somebody's own machine, and a failure in continuous integration (``CI`` set).
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from local import rabbitmq
+from local.failures import StartFailed
+from local.postgres import EmbeddedPostgres
+from local.rabbitmq import PrivateBroker
+from tests.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip with the reason; in continuous integration fail, so that a green run has run everything."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Tests marked ``anyio`` run on asyncio alone."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def session_broker() -> Iterator[PrivateBroker | None]:
+    """The run's own node; None when RABBITMQ_URL names another broker."""
+    if os.environ.get("RABBITMQ_URL"):
+        yield None
+        return
+    with _running_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(session_broker: PrivateBroker | None) -> str:
+    """The default virtual host of a real broker. All tests share it: prefer ``vhost_url``."""
+    return session_broker.url if session_broker else os.environ["RABBITMQ_URL"]
+
+
+@pytest.fixture(scope="session")
+def management_url(session_broker: PrivateBroker | None, rabbitmq_url: str) -> str:
+    """Where the broker's management UI and API are, or would be; it ends with a slash."""
+    return session_broker.management_url if session_broker else guess_management_url(rabbitmq_url)
+
+
+@pytest.fixture
+def vhost_url(rabbitmq_url: str, management_url: str) -> Iterator[str]:
+    """A virtual host of the test's own; the default one when the broker's management does not answer."""
+    hosts = VirtualHosts(rabbitmq_url, management_url)
+    if not hosts.answer():
+        yield rabbitmq_url
+        return
+    with hosts.fresh() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_vhost_url(rabbitmq_url: str, management_url: str) -> Iterator[str]:
+    """As ``vhost_url``, shared by the tests of a module."""
+    hosts = VirtualHosts(rabbitmq_url, management_url)
+    if not hosts.answer():
+        yield rabbitmq_url
+        return
+    with hosts.fresh() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _fault_broker() -> Iterator[PrivateBroker]:
+    with _running_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def private_broker(_fault_broker: PrivateBroker) -> Iterator[PrivateVirtualHost]:
+    """A broker that the test may stop, kill and start; ``.url`` is a fresh virtual host of it."""
+    if not _fault_broker.running:
+        _fault_broker.start()
+    with VirtualHosts(_fault_broker.url, _fault_broker.management_url).fresh() as url:
+        yield PrivateVirtualHost(url, _fault_broker)
+        if not _fault_broker.running:
+            _fault_broker.start()
+
+
+@contextmanager
+def _running_broker() -> Iterator[PrivateBroker]:
+    if not rabbitmq.installed():
+        missing("RabbitMQ is not installed: run `make setup`, or set RABBITMQ_URL.")
+    with _directory() as directory:
+        broker = PrivateBroker(directory)
+        try:
+            broker.start()
+            VirtualHosts(broker.url, broker.management_url).await_answer()
+            yield broker
+        finally:
+            broker.kill()  # an orderly stop takes six seconds, and nothing of it is kept
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A database of a real PostgreSQL server with pgvector, from which others can be created."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    with _directory() as directory:
+        try:
+            server = EmbeddedPostgres(directory / "postgres", durable=False)
+            server.start()
+        except StartFailed as failure:
+            missing(str(failure))
+        try:
+            yield server.url_of("postgres")
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> Iterator[str]:
+    """A database that was empty when the run began. All tests share it."""
+    with _empty_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database_url(server_url: str) -> Iterator[str]:
+    """An empty database of the test's own."""
+    with _empty_database(server_url) as url:
+        yield url
+
+
+@contextmanager
+def _empty_database(server_url: str) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        before, _, after = server_url.partition("?")
+        try:
+            yield f"{before.rpartition('/')[0]}/{name}" + (f"?{after}" if after else "")
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    # Not pytest's own: those are closed to the account that the database runs as, and too long for a socket.
+    directory = Path(tempfile.mkdtemp(prefix="stagecast-test-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's program."""
+    if not CHROMIUM.exists():
+        missing(f"{CHROMIUM} is missing: `make test` installs it.")
+    return CHROMIUM

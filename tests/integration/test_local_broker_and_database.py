@@ -1,0 +1,117 @@
+"""The private broker and the embedded database, for real."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aio_pika
+import psycopg
+import pytest
+from pamqp.common import FieldTable
+
+from local.broker_search import admits, greets
+from local.part import Part
+from local.postgres import EmbeddedPostgres
+from tests.virtual_host import PrivateVirtualHost
+
+QUORUM: FieldTable = {"x-queue-type": "quorum"}
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="stagecast-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def server(directory: Path) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(directory / "postgres", durable=False)
+    server.start()
+    yield server
+    server.kill()
+
+
+def kill_hard(part: Part) -> None:
+    assert part.pid is not None
+    os.kill(part.pid, signal.SIGKILL)
+    while part.running:
+        pass
+
+
+def test_a_broker_that_is_there_greets_and_admits_guest(rabbitmq_url: str) -> None:
+    port = int(rabbitmq_url.rpartition(":")[2].partition("/")[0])
+    assert greets("127.0.0.1", port)
+    assert admits(rabbitmq_url)
+
+
+def test_a_broker_that_does_not_know_us_is_not_used(rabbitmq_url: str) -> None:
+    assert not admits(rabbitmq_url.replace("guest:guest", "guest:wrong"))
+
+
+@pytest.mark.anyio
+async def test_virtual_hosts_do_not_see_each_others_queues(vhost_url: str, rabbitmq_url: str) -> None:
+    async with await aio_pika.connect(vhost_url) as ours, await aio_pika.connect(rabbitmq_url) as theirs:
+        await (await ours.channel()).declare_queue("mine")
+        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+            await (await theirs.channel()).declare_queue("mine", passive=True)
+
+
+@pytest.mark.anyio
+async def test_what_the_broker_confirmed_survives_its_death(private_broker: PrivateVirtualHost) -> None:
+    async with await aio_pika.connect(private_broker.url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue("kept", durable=True, arguments=QUORUM)
+        for number in range(50):
+            message = aio_pika.Message(str(number).encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+            await channel.default_exchange.publish(message, routing_key="kept")
+        await asyncio.sleep(2)  # RabbitMQ may lose a queue that is younger when it dies; ours never are
+        private_broker.kill()
+    private_broker.start()
+    async with await aio_pika.connect(private_broker.url) as connection:
+        queue = await (await connection.channel()).declare_queue("kept", durable=True, arguments=QUORUM)
+        bodies = [(await queue.get(no_ack=True)).body for _ in range(50)]
+    assert bodies == [str(number).encode() for number in range(50)]
+
+
+def test_the_database_has_pgvector_and_unicode(server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.url) as connection:
+        connection.execute("CREATE EXTENSION vector")
+        found = connection.execute(
+            "SELECT '[1,2]'::vector <-> '[1,0]', upper('straßé'), current_setting('timezone')"
+        )
+        assert found.fetchone() == (2.0, "STRAßÉ", "UTC")
+
+
+def test_the_database_survives_its_servers_death(server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    kill_hard(server)
+    server.start()
+    with psycopg.connect(server.url) as connection:
+        assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
+
+
+def test_a_number_that_a_power_cut_left_does_not_stop_the_database(directory: Path) -> None:
+    first = EmbeddedPostgres(directory / "postgres")
+    first.start()
+    kill_hard(first)
+    stale = directory / "postgres" / "cluster" / "postmaster.pid"
+    lines = stale.read_text().splitlines()
+    stale.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    second = EmbeddedPostgres(directory / "postgres")
+    second.start()
+    second.stop()
+
+
+def test_a_data_directory_too_long_for_a_socket_still_works(directory: Path) -> None:
+    server = EmbeddedPostgres(directory / ("long" * 25) / "postgres", durable=False)
+    server.start()
+    with psycopg.connect(server.url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    server.stop()
+    assert not list(Path(tempfile.gettempdir()).glob(f"{server._sockets.name}*"))
