@@ -1,0 +1,119 @@
+"""A child of the sandbox: parses one file after another, and is killed when one misbehaves.
+
+Run as ``python -m services.parser.child CONFINEMENT``; tasks come on stdin, answers go to stdout.
+"""
+
+import gc
+import logging
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import BinaryIO
+
+from contracts.failures import DocumentFailed, FailureCode
+from services.parser import frames
+from services.parser.chunking import Chunker
+from services.parser.confinement import confine, die_with
+from services.parser.document import Chunk
+from services.parser.formats import read
+from services.parser.formats.reading import Reading, empty
+from services.parser.tokens import ModelTokenizer
+
+_PROGRESS_SECONDS = 0.25
+
+OUT_OF_MEMORY = frames.Failed(
+    code=FailureCode.PARSE_MEMORY, message="Parsing the document took more memory than is allowed."
+)
+
+
+def main() -> None:
+    """Confine this process, then work until stdin ends."""
+    confinement = frames.Confinement.model_validate_json(sys.argv[1])
+    die_with(confinement.parent)
+    tasks, answers = _take_pipes()
+    # pypdf has a word on every irregularity, and hostile files have millions.
+    logging.disable(logging.CRITICAL)
+    chunker = Chunker(ModelTokenizer.load(confinement.embedding_model))
+    gc.freeze()
+    confine(confinement.memory_bytes)
+    answers.write(frames.encode(frames.Ready()))
+    while task := frames.read_task(tasks):
+        _Work(task, chunker, answers).run()
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for frames; what a library prints goes to stderr."""
+    tasks = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return tasks, answers
+
+
+class _Work:
+    """One task."""
+
+    def __init__(self, task: frames.Task, chunker: Chunker, answers: BinaryIO) -> None:
+        self._task = task
+        self._chunker = chunker
+        self._answers = answers
+        self._quiet_until = 0.0
+
+    def run(self) -> None:
+        """Parse, and answer with the document or with why there is none."""
+        failed = self._try()
+        # Answered here, when what the failed attempt held is free again.
+        if failed:
+            self._send(failed)
+
+    def _try(self) -> frames.Failed | None:
+        try:
+            self._parse()
+        except DocumentFailed as failure:
+            return frames.Failed(code=failure.code, message=failure.message)
+        except MemoryError:
+            return OUT_OF_MEMORY
+        except Exception:
+            message = "The parser failed on the document."
+            return frames.Failed(
+                code=FailureCode.INTERNAL, message=message, detail=traceback.format_exc(limit=-20)
+            )
+        return None
+
+    def _parse(self) -> None:
+        reading = Reading(self._task.pdf_engine, self._report)
+        content = read(Path(self._task.path), self._task.media_type, reading)
+        chunks = self._chunker.chunks(content.blocks)
+        if not chunks:
+            raise empty()
+        self._send_chunks(chunks)
+        self._send(
+            frames.Parsed(
+                page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
+            )
+        )
+
+    def _send_chunks(self, chunks: tuple[Chunk, ...]) -> None:
+        for start in range(0, len(chunks), frames.CHUNKS_PER_FRAME):
+            self._send(frames.Chunks(chunks=list(chunks[start : start + frames.CHUNKS_PER_FRAME])))
+
+    def _report(self, pages_done: int, page_count: int) -> None:
+        now = time.monotonic()
+        if now >= self._quiet_until or pages_done == page_count:
+            self._quiet_until = now + _PROGRESS_SECONDS
+            self._send(frames.Progress(pages_done=pages_done, page_count=page_count))
+
+    def _send(
+        self, frame: frames.Ready | frames.Progress | frames.Chunks | frames.Parsed | frames.Failed
+    ) -> None:
+        rest = memoryview(frames.encode(frame))
+        while rest:
+            rest = rest[self._answers.write(rest) :]
+
+
+if __name__ == "__main__":
+    main()
