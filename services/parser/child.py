@@ -107,9 +107,7 @@ class _Work:
             self._quiet_until = now + _PROGRESS_SECONDS
             self._send(frames.Progress(pages_done=pages_done, page_count=page_count))
 
-    def _send(
-        self, frame: frames.Ready | frames.Progress | frames.Chunks | frames.Parsed | frames.Failed
-    ) -> None:
+    def _send(self, frame: frames.Answer) -> None:
         rest = memoryview(frames.encode(frame))
         while rest:
             rest = rest[self._answers.write(rest) :]

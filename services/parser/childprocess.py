@@ -15,10 +15,10 @@ from services.parser import frames
 _ROOT = Path(__file__).parents[2]
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "TMPDIR")
-_INHERITED_PREFIXES = ("HF_", "HUGGING", "PYTHON")
+_INHERITED_PREFIXES = ("HF_H", "HF_ENDPOINT", "PYTHON")
 """Of the environment: a child gets no password of ours that a file could make it give away."""
 
-_STDERR_LINES = 20
+_STDERR_BLOCKS = 20
 
 
 class ChildDied(Exception):
@@ -39,18 +39,22 @@ class ChildDied(Exception):
         return self.returncode == -signal.SIGKILL or any(word in self.stderr for word in words)
 
 
+class ChildNotReady(Exception):
+    """A child ended before it could take a task, which is no document's fault."""
+
+
 class ChildProcess:
     """A warm parser that takes one task at a time."""
 
     def __init__(self, process: Process) -> None:
         self.documents = 0
         self._process = process
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._stderr: deque[str] = deque(maxlen=_STDERR_BLOCKS)
         self._listening = asyncio.create_task(self._listen(), name="parser-child-stderr")
 
     @classmethod
     async def start(cls, memory_bytes: int, embedding_model: str) -> Self:
-        """Start a child and wait until it is ready; raises ChildDied."""
+        """Start a child and wait until it is ready; raises ChildNotReady."""
         confinement = frames.Confinement(
             parent=os.getpid(), memory_bytes=memory_bytes, embedding_model=embedding_model
         )
@@ -68,6 +72,8 @@ class ChildProcess:
         child = cls(process)
         try:
             await child.answer()
+        except ChildDied as died:
+            raise ChildNotReady(f"A parser process can't start: {died.stderr}") from died
         except BaseException:
             await child.kill()
             raise

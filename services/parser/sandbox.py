@@ -10,7 +10,7 @@ import structlog
 
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser import frames
-from services.parser.childprocess import ChildDied, ChildProcess
+from services.parser.childprocess import ChildDied, ChildNotReady, ChildProcess
 from services.parser.document import Chunk, ParsedDocument
 from services.parser.formats.reading import PdfEngineName
 from services.runtime import mediatype
@@ -43,49 +43,49 @@ class Sandbox:
         self._documents_per_process = documents_per_process
         self._pdf_engine: PdfEngineName = pdf_engine
         self._embedding_model = embedding_model
-        self._places: asyncio.Queue[asyncio.Task[ChildProcess]] = asyncio.Queue()
+        self._idle: asyncio.Queue[asyncio.Task[ChildProcess]] = asyncio.Queue()
+        self._children: set[asyncio.Task[ChildProcess]] = set()
         self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
-        """Start the children; raises ChildDied when they can't start."""
-        starting = [self._start() for _ in range(self._processes)]
+        """Start the children; raises ChildNotReady when they can't."""
+        for _ in range(self._processes):
+            self._idle.put_nowait(self._start())
         try:
-            await asyncio.gather(*starting)
+            await asyncio.gather(*self._children)
         except BaseException:
-            await self._end(starting)
+            await self._end_all()
             raise
-        for child in starting:
-            self._places.put_nowait(child)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Kill the children."""
-        children = []
-        while not self._places.empty():
-            children.append(self._places.get_nowait())
-        await self._end(children)
-        await asyncio.gather(*self._ending)
+        """Kill the children, those at work too."""
+        await self._end_all()
 
     async def parse(self, path: Path, media_type: str, on_progress: OnProgress) -> ParsedDocument:
         """Read a file and cut it into chunks; raises DocumentFailed.
 
         ``on_progress`` is awaited with pages done and page count, in formats with pages: after the first
         page, then at most about four times a second, and after the last. Cancelled, it kills the child.
+        Raises ChildNotReady or ChildDied when it is the sandbox that fails, and not the document.
         """
         patience = _Patience(self._timeout_seconds)
+        engines: tuple[PdfEngineName, ...] = (self._pdf_engine,)
+        if self._pdf_engine == "auto" and media_type == mediatype.PDF:
+            # PDFium aborts on some files that pypdf reads.
+            engines = ("auto", "pypdf")
+        for engine in engines[:-1]:
+            try:
+                return await self._parse(path, media_type, engine, on_progress, patience)
+            except ChildDied as died:
+                self._report(died)
         try:
-            return await self._parse(path, media_type, self._pdf_engine, on_progress, patience)
+            return await self._parse(path, media_type, engines[-1], on_progress, patience)
         except ChildDied as died:
-            log.warning("parser_child_died", returncode=died.returncode, stderr=died.stderr[-2000:])
-            if self._pdf_engine != "auto" or media_type != mediatype.PDF:
-                raise _failure(died) from died
-        # PDFium aborts on some files that pypdf reads.
-        try:
-            return await self._parse(path, media_type, "pypdf", on_progress, patience)
-        except ChildDied as died:
-            log.warning("parser_child_died", returncode=died.returncode, stderr=died.stderr[-2000:])
+            self._report(died)
             raise _failure(died) from died
 
     async def _parse(
@@ -96,29 +96,42 @@ class Sandbox:
         on_progress: OnProgress,
         patience: "_Patience",
     ) -> ParsedDocument:
-        place = await self._places.get()
+        child = await self._idle.get()
         healthy = False
         try:
-            child = await asyncio.shield(place)
             task = frames.Task(path=str(path), media_type=media_type, pdf_engine=engine)
-            answer, chunks = await _converse(child, task, on_progress, patience)
-            healthy = child.documents < self._documents_per_process and not _is_suspect(answer)
+            answer, chunks = await _converse(await asyncio.shield(child), task, on_progress, patience)
+            healthy = not _is_suspect(answer)
         finally:
-            self._places.put_nowait(place if healthy else self._replace(place))
+            self._give_back(child, healthy=healthy)
         return _document(answer, chunks)
 
     def _start(self) -> asyncio.Task[ChildProcess]:
         starting = ChildProcess.start(self._memory_bytes, self._embedding_model)
-        return asyncio.create_task(starting, name="parser-child")
+        child = asyncio.create_task(starting, name="parser-child")
+        self._children.add(child)
+        return child
 
-    def _replace(self, place: asyncio.Task[ChildProcess]) -> asyncio.Task[ChildProcess]:
-        ending = asyncio.create_task(_end_child(place), name="parser-child-end")
+    def _give_back(self, child: asyncio.Task[ChildProcess], *, healthy: bool) -> None:
+        if self._closed:
+            return
+        if healthy and child.result().documents < self._documents_per_process:
+            self._idle.put_nowait(child)
+            return
+        self._children.discard(child)
+        ending = asyncio.create_task(_end(child), name="parser-child-end")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-        return self._start()
+        self._idle.put_nowait(self._start())
 
-    async def _end(self, places: list[asyncio.Task[ChildProcess]]) -> None:
-        await asyncio.gather(*map(_end_child, places))
+    async def _end_all(self) -> None:
+        self._closed = True
+        await asyncio.gather(*map(_end, self._children), *self._ending)
+
+    def _report(self, died: ChildDied) -> None:
+        if self._closed:
+            raise died
+        log.warning("parser_child_died", returncode=died.returncode, stderr=died.stderr[-2000:])
 
 
 class _Patience:
@@ -127,12 +140,13 @@ class _Patience:
     def __init__(self, seconds: float) -> None:
         self._left = seconds
 
-    async def wait_for(self, awaitable: Awaitable[frames.Answer]) -> frames.Answer:
+    async def wait_for(self, answer: Awaitable[frames.Answer]) -> frames.Answer:
         """Wait as long as there is time; raises DocumentFailed."""
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            return await asyncio.wait_for(awaitable, self._left)
+            async with asyncio.timeout(self._left):
+                return await answer
         except TimeoutError:
             raise DocumentFailed(
                 FailureCode.PARSE_TIMEOUT, "Parsing the document took more time than is allowed."
@@ -186,11 +200,11 @@ def _failure(died: ChildDied) -> DocumentFailed:
     return DocumentFailed(FailureCode.PARSER_CRASHED, "The document made the parser crash.")
 
 
-async def _end_child(place: asyncio.Task[ChildProcess]) -> None:
-    if not place.done():
-        place.cancel()
+async def _end(starting: asyncio.Task[ChildProcess]) -> None:
+    if not starting.done():
+        starting.cancel()
     try:
-        child = await place
-    except (asyncio.CancelledError, ChildDied):
+        child = await starting
+    except (asyncio.CancelledError, ChildNotReady):
         return
     await child.kill()
