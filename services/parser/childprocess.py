@@ -85,7 +85,9 @@ class ChildProcess:
         return self._process.pid
 
     async def give(self, task: frames.Task) -> None:
-        """Hand a task to the child."""
+        """Hand a task to the child; raises ChildNotReady when it ended while it was idle."""
+        if self._process.returncode is not None:
+            raise ChildNotReady(f"An idle parser process ended with {self._process.returncode}.")
         self.documents += 1
         assert self._process.stdin is not None  # noqa: S101 - it was asked for
         try:
