@@ -1,5 +1,5 @@
 """Why the system can't be started here, in a sentence for the person at the terminal."""
 
 
-class StartFailed(Exception):  # noqa: N818 - named for what happened, as the failures of documents are
+class StartFailed(Exception):
     """Starting is impossible as things are; ``str()`` says what to change."""

@@ -1,7 +1,6 @@
 """Keeps the parts of a system running until it is told to stop, and then leaves nothing running."""
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -22,7 +21,7 @@ LOOK_EVERY = 0.1
 ONE_WISH_SECONDS = 1.0
 
 
-class Interrupted(Exception):  # noqa: N818 - not a failure: somebody asked us to stop
+class Interrupted(Exception):
     """A signal to stop arrived while the system was still starting."""
 
 
@@ -36,8 +35,9 @@ class Supervisor:
     def __init__(self, layers: Sequence[Sequence[Part]], say: Callable[[str], None]) -> None:
         self._layers = layers
         self._say = say
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
+        # Plain values, set by a signal's handler: an Event's lock may be held by the code it interrupts.
+        self._stopping = False
+        self._hurried = False
         self._asked = 0.0
         self._restarts = {part.name: Restarts() for layer in layers for part in layer}
 
@@ -47,12 +47,16 @@ class Supervisor:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.ask_to_stop()
+
+    def ask_to_stop(self) -> None:
+        """What a signal does; asked again a while later, services are killed at once."""
         # One wish may arrive twice: from the terminal, and once more from the make that started us.
-        if self._stop.is_set() and time.monotonic() - self._asked > ONE_WISH_SECONDS:
-            self._hurry.set()
-        elif not self._stop.is_set():
+        if not self._stopping:
             self._asked = time.monotonic()
-            self._stop.set()
+            self._stopping = True
+        elif time.monotonic() - self._asked > ONE_WISH_SECONDS:
+            self._hurried = True
 
     def start(self, within: float = 120.0) -> None:
         """Start all parts and return when all are ready. Raises StartFailed or Interrupted."""
@@ -67,19 +71,21 @@ class Supervisor:
         deadline = time.monotonic() + within
         waiting = list(layer)
         while waiting:
-            if self._stop.wait(LOOK_EVERY):
+            if self._stopping:
                 raise Interrupted
             self._look_after(started, patient=False)
             waiting = [part for part in waiting if not (part.running and part.ready())]
             if waiting and time.monotonic() > deadline:
                 raise StartFailed(waiting[0].why_not())
+            time.sleep(LOOK_EVERY if waiting else 0)
         for part in layer:
             part.on_ready()
 
     def run(self) -> None:
         """Look after the parts until a signal says stop."""
-        while not self._stop.wait(LOOK_EVERY):
+        while not self._stopping:
             self._look_after([part for layer in self._layers for part in layer], patient=True)
+            time.sleep(LOOK_EVERY)
 
     def _look_after(self, parts: Sequence[Part], *, patient: bool) -> None:
         for part in parts:
@@ -102,7 +108,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop every part, the services first; returns when nothing is left."""
-        self._stop.set()
+        self._stopping = True
         for layer in reversed(self._layers):
             for part in layer:
                 part.ask_to_stop()
@@ -111,7 +117,7 @@ class Supervisor:
 
     def _see_end(self, part: Part) -> None:
         deadline = time.monotonic() + part.grace_seconds
-        while part.running and time.monotonic() < deadline and not (part.expendable and self._hurry.is_set()):
+        while part.running and time.monotonic() < deadline and not (part.expendable and self._hurried):
             time.sleep(0.02)
         if part.running:
             self._say(f"{part.name} does not stop and is killed")

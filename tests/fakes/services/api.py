@@ -1,0 +1,5 @@
+"""A stand-in for the api."""
+
+from tests.fakes.services.server import serve
+
+serve("api", "PORT")
