@@ -44,9 +44,9 @@ class Service(Part):
         except (urllib.error.URLError, OSError, ValueError):
             return False
 
-    def stop(self) -> None:
-        """Stop it, and return when its last line is written."""
-        super().stop()
+    def kill(self) -> None:
+        """Kill what is left of it, and return when its last line is written."""
+        super().kill()
         if self._reader:
             self._reader.join(timeout=2)
 

@@ -22,13 +22,14 @@ class Ready(http.server.BaseHTTPRequestHandler):
 
 
 def serve(name: str, port: str) -> None:
-    """Look at the database, listen, and leave on SIGTERM; a child that ignores SIGTERM stays behind."""
+    """Look at the database, listen, and leave on SIGTERM, if asked to without a child that does not."""
     if os.environ.get("FAKE_WRONG_SETTING") == name:
         print("SOME_SETTING has a wrong value: it is wrong", flush=True)  # noqa: T201
         sys.exit(2)
     psycopg.connect(os.environ["DATABASE_URL"]).close()
     ignoring = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    subprocess.Popen([sys.executable, "-c", ignoring])
+    if os.environ.get("FAKE_STUBBORN_CHILD"):
+        subprocess.Popen([sys.executable, "-c", ignoring])
     server = http.server.HTTPServer(("127.0.0.1", int(os.environ[port])), Ready)
     signal.signal(signal.SIGTERM, leave)
     print(f"listening as {os.getpid()}", flush=True)  # noqa: T201

@@ -1,0 +1,198 @@
+"""``make up`` as a person runs it, with stand-ins for the services: the start, the deaths, the end."""
+
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.waiting import wait_until
+
+COMMAND = [sys.executable, "-m", "tests.fakes.local_system"]
+
+
+class System:
+    """A started system, its output so far, and the processes that belong to it."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self.directory = directory
+        self.port = free_port()
+        env = {**os.environ, "DATA_DIR": str(directory), "PORT": str(self.port), **settings}
+        self.process = subprocess.Popen(
+            COMMAND,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+
+    def said(self, pattern: str) -> bool:
+        return any(re.search(pattern, line) for line in list(self.lines))
+
+    def await_line(self, pattern: str, within: float = 60.0) -> None:
+        wait_until(lambda: self.said(pattern) or self.process.poll() is not None, within)
+        assert self.said(pattern), "\n".join(self.lines)
+
+    def await_up(self) -> "System":
+        self.await_line("Stagecast is up")
+        return self
+
+    def pid_of(self, service: str) -> int:
+        found = [re.search(rf"^{service} +\| listening as (\d+)", line) for line in list(self.lines)]
+        return int([match for match in found if match][-1][1])
+
+    def value(self, name: str) -> str:
+        return next(match[1] for line in self.lines if (match := re.search(rf"{name}: (\S+)", line)))
+
+    def ends(self, by: signal.Signals, within: float = 40.0) -> int:
+        self.process.send_signal(by)
+        return self.process.wait(within)
+
+    def left_over(self) -> list[str]:
+        return processes_of(self.directory)
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="stagecast-test-"))
+    yield path
+    for pid in [int(line.split()[0]) for line in processes_of(path)]:
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(path)
+
+
+def processes_of(directory: Path) -> list[str]:
+    """Processes whose environment or command names the directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                about = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(directory).encode() in about:
+                found.append(f"{entry.name} {(entry / 'cmdline').read_bytes()[:200]!r}")
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def quick(rabbitmq_url: str, database_url: str) -> dict[str, str]:
+    """Settings with which no broker and no database has to be started."""
+    return {"RABBITMQ_URL": rabbitmq_url, "DATABASE_URL": database_url}
+
+
+def test_two_copies_run_beside_each_other_heal_and_leave_nothing(directory: Path) -> None:
+    own = {"RABBITMQ_URL": "", "DATABASE_URL": ""}
+    one, two = (System(directory / name, **own) for name in ("one", "two"))
+    one.await_up()
+    two.await_up()
+    assert one.value("RabbitMQ") != two.value("RabbitMQ")
+    assert answers(one.value("RabbitMQ"))
+    assert answers(f"http://127.0.0.1:{two.port}/")
+
+    parser = one.pid_of("parser")
+    os.kill(parser, signal.SIGKILL)
+    one.await_line("parser ended by SIGKILL; it is started again in 0.5 s")
+    wait_until(lambda: one.pid_of("parser") != parser)
+
+    broker = next(int(line.split()[0]) for line in one.left_over() if "beam" in line)
+    os.kill(broker, signal.SIGKILL)
+    one.await_line("broker ended by SIGKILL")
+    wait_until(lambda: answers(one.value("RabbitMQ")), within=40)
+
+    assert one.ends(signal.SIGINT) == 0
+    assert one.left_over() == []
+    assert answers(two.value("RabbitMQ"))
+
+    two.process.kill()
+    two.process.wait()
+    wait_until(lambda: two.left_over() == [], within=40)
+
+
+def test_the_next_start_waits_for_what_a_killed_one_left(directory: Path, rabbitmq_url: str) -> None:
+    settings = {"RABBITMQ_URL": rabbitmq_url, "DATABASE_URL": ""}
+    first = System(directory, **settings).await_up()
+    first.process.kill()
+    first.process.wait()
+    second = System(directory, **settings).await_up()
+    assert second.ends(signal.SIGTERM) == 0
+    assert second.left_over() == []
+
+
+def test_services_stop_in_order_and_what_they_leave_is_killed(directory: Path, quick: dict[str, str]) -> None:
+    system = System(directory, **quick, FAKE_STUBBORN_CHILD="yes").await_up()
+    assert sum("signal.SIG_IGN" in line for line in system.left_over()) == 3
+    assert system.ends(signal.SIGTERM) == 0
+    wait_until(lambda: system.said("nothing is left running"))
+    assert [line for line in system.lines if "leaving in order" in line] != []
+    assert system.left_over() == []
+
+
+def test_a_closed_terminal_stops_everything(directory: Path, quick: dict[str, str]) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        env = {**os.environ, **quick, "DATA_DIR": str(directory), "PORT": str(free_port())}
+        os.execve(COMMAND[0], COMMAND, env)  # noqa: S606
+    shown = b""
+    while b"Stagecast is up" not in shown:
+        shown += os.read(terminal, 4096)
+    assert b"\x1b[36mapi" in shown
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) >= 0
+    assert processes_of(directory) == []
+
+
+def test_a_taken_port_ends_the_start_with_a_sentence(directory: Path, quick: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        system = System(directory, **quick, PORT=str(port))
+        assert system.process.wait(30) == 1
+    wait_until(lambda: system.lines)
+    assert system.lines == [
+        f"Port {port} on 127.0.0.1 is taken by another program: stop that, or set PORT to a free port."
+    ]
+
+
+def test_a_wrong_setting_of_a_service_ends_the_start(directory: Path, quick: dict[str, str]) -> None:
+    system = System(directory, **quick, FAKE_WRONG_SETTING="parser")
+    assert system.process.wait(30) == 1
+    assert system.said("parser +| SOME_SETTING has a wrong value")
+    assert system.left_over() == []
+
+
+def test_a_second_start_on_the_same_data_is_refused(directory: Path, quick: dict[str, str]) -> None:
+    first = System(directory, **quick).await_up()
+    second = System(directory, **quick)
+    assert second.process.wait(30) == 1
+    wait_until(lambda: second.said(f"already runs on DATA_DIR={directory} \\(process {first.process.pid}\\)"))
+    assert first.ends(signal.SIGTERM) == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(urllib.request.urlopen(url).status == 200)  # noqa: S310 - http
+    except OSError:
+        return False
