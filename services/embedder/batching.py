@@ -18,7 +18,7 @@ from services.embedder.window import MAX_ROWS, MAX_TOKENS, Window
 log = structlog.get_logger(__name__)
 
 
-class BatcherStopped(RuntimeError):  # noqa: N818 - a fact about the batcher, as asyncio's CancelledError is
+class BatcherStopped(RuntimeError):
     """The batcher has stopped, and these texts were not embedded; another process may."""
 
 

@@ -10,7 +10,7 @@ PUBLISHED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 """Of ``model.safetensors``, as the model's page on the Hugging Face hub gives it."""
 
 
-class ModelUnavailable(Exception):  # noqa: N818 - a fact about the model, reported to the operator as it is
+class ModelUnavailable(Exception):
     """No embeddings without a model. The message says which one, why, and what to do."""
 
 

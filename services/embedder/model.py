@@ -83,9 +83,9 @@ def load_model(name: str, *, threads: int) -> EmbeddingModel:
         )
         model.embed(["The first sentence takes the longest."])
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise ModelUnavailable(
-            f"The embedding model {name} can't be loaded: {reason} Set EMBEDDING_MODEL to the directory of a "
+            f"The embedding model {name} can't be loaded: {reason}. Set EMBEDDING_MODEL to the directory of a "
             "sentence-transformers model, or to the name of one on a hub that this machine can reach."
         ) from error
     return model

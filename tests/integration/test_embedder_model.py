@@ -118,9 +118,8 @@ def test_a_model_that_is_no_transformer_is_loaded_from_its_path(tmp_path: Path) 
     SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)]).save(str(tmp_path))
     model = load_model(str(tmp_path), threads=1)
     assert isinstance(model, WholeTextModel)
-    np.testing.assert_allclose(
-        model.embed(["apple", "engine", "pear"]), [[0.6, 0.8], [-1, 0], [0.8, 0.6]], atol=1e-6
-    )
+    expected = np.array([[0.6, 0.8], [-1, 0], [0.8, 0.6]])
+    np.testing.assert_allclose(model.embed(["apple", "engine", "pear"]), expected, atol=1e-6)
 
 
 def test_a_directory_without_a_model_gives_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
