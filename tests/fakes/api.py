@@ -18,7 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from streaming_form_data import StreamingFormDataParser
@@ -42,6 +42,15 @@ async def _as_problem(request: Request, error: Exception) -> Response:
     told = {"title": error.detail, "status": error.status_code, "detail": error.detail}
     body = {"type": "about:blank", **told}
     return JSONResponse(body, error.status_code, media_type="application/problem+json")
+
+
+class _Strict(StaticFiles):
+    """Files under the strictest policy for content, so that tests notice what the page would break."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Content-Security-Policy"] = "default-src 'self'; require-trusted-types-for 'script'"
+        return response
 
 
 @dataclass
@@ -72,8 +81,7 @@ class FakeApi:
             Route(one, self._delete, methods=["DELETE"]),
             Route(f"{one}/retry", self._retry, methods=["POST"]),
             Route("/api/v1/search", self._search, methods=["POST"]),
-            Route("/", lambda _: FileResponse(PAGE / "index.html")),
-            Mount("/page", StaticFiles(directory=PAGE, check_dir=False)),
+            Mount("/", _Strict(directory=PAGE, html=True)),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _as_problem})
 
@@ -208,7 +216,7 @@ class _Server(uvicorn.Server):
 @contextlib.contextmanager
 def running(api: FakeApi) -> Iterator[Running]:
     """Serve the fake on a free port until the block ends."""
-    config = uvicorn.Config(api.app(), port=0, log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(api.app(), port=0, log_level="critical", timeout_graceful_shutdown=0)
     server = _Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

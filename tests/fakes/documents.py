@@ -136,7 +136,7 @@ class FakeDocuments:
             self.report(document_id, Status.FAILED, 0, **told, retryable=failure.retryable)
 
     def _steps(self, content: bytes) -> list[tuple[Status, int, dict[str, Any]]]:
-        if b"FAIL" in content:
+        if b"FAIL" in content or not text_of(content).strip():
             raise DocumentFailed(FailureCode.NO_TEXT_LAYER, "The document has pages but no text in them.")
         return [
             *((Status.PARSING, n, {"pagesDone": n, "pageCount": PAGES}) for n in range(PAGES + 1)),

@@ -1,0 +1,134 @@
+"""The control panel on the whole running system, in a real browser."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.documents import pdf, scanned_pdf
+from tests.e2e.browser import chromium_running, complaints, drop
+
+PATIENCE_MS = 90_000
+
+
+class System(Protocol):
+    """What the fixture ``system`` gives."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def api_key(self) -> str: ...
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with chromium_running(chromium) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, system: System) -> Iterator[Page]:
+    """The control panel, live; whatever goes wrong inside it fails the test."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        heard = complaints(page)
+        page.goto(system.url)
+        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        yield page
+        assert heard == []
+
+
+WATCH_BADGES = """
+() => {
+  window.badges = [];
+  const note = () => {
+    for (const card of document.querySelectorAll(".card .badge")) {
+      const name = card.closest(".card").querySelector(".name").textContent;
+      const seen = `${name}: ${card.textContent}`;
+      if (!window.badges.includes(seen)) window.badges.push(seen);
+    }
+  };
+  new MutationObserver(note).observe(document.querySelector("#documents"),
+    { childList: true, subtree: true, characterData: true });
+}
+"""
+
+
+def test_a_pdf_dropped_on_the_page_passes_its_stages_and_is_found(page: Page) -> None:
+    word = secrets.token_hex(4)
+    name = f"lighthouse-{word}.pdf"
+    sentence = f"The keeper {word} oils the great lamp of the lighthouse every evening."
+    page.evaluate(WATCH_BADGES)
+
+    drop(page, {"name": name, "mimeType": "application/pdf", "buffer": pdf(sentence, "Nothing else.")})
+
+    card = page.locator("#documents .card", has_text=name)
+    expect(card).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
+    steps = card.locator(".stepper li")
+    expect(steps).to_have_count(5)
+    for index in range(5):
+        expect(steps.nth(index)).to_have_attribute("data-state", "done")
+    passed = [seen for seen in page.evaluate("window.badges") if seen.startswith(f"{name}: ")]
+    assert passed[-1] == f"{name}: Embedded"
+    assert len(passed) > 1, "no stage before the last was ever shown"
+
+    page.get_by_label("What are you looking for?").fill(sentence)
+    page.get_by_role("button", name="Search").click()
+
+    expect(page.locator("#results .card").first).to_contain_text(name)
+    expect(page.locator("#results .card").first).to_contain_text("page")
+
+
+def test_a_document_that_fails_shows_its_sentence_and_code(page: Page) -> None:
+    name = f"scan-{secrets.token_hex(4)}.pdf"
+    # Readers pass over what follows the end; with it the bytes are new to the system.
+    scan = scanned_pdf() + f"% {name}\n".encode()
+
+    drop(page, {"name": name, "mimeType": "application/pdf", "buffer": scan})
+
+    card = page.locator("#documents .card", has_text=name)
+    expect(card).to_have_attribute("data-status", "failed", timeout=PATIENCE_MS)
+    expect(card.locator(".failure code")).to_have_text("no_text_layer")
+
+
+def test_a_picture_named_pdf_is_refused_with_a_sentence(page: Page) -> None:
+    picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
+
+    drop(page, {"name": "holiday.pdf", "mimeType": "application/pdf", "buffer": picture})
+
+    line = page.locator("#uploads li.failure", has_text="holiday.pdf")
+    expect(line).to_be_visible(timeout=PATIENCE_MS)
+    line.get_by_role("button").click()
+    expect(line).to_have_count(0)
+
+
+def test_a_status_from_an_external_producer_appears(page: Page, system: System) -> None:
+    document = f"invoice-{secrets.token_hex(4)}"
+
+    httpx.post(
+        f"{system.url}/api/v1/events/webhook/document-processing",
+        json={"documentId": document, "status": "embedded", "message": "Done elsewhere."},
+        headers={"X-Webhook-Key": system.api_key},
+    ).raise_for_status()
+
+    expect(page.locator("#documents .card", has_text=document)).to_have_attribute("data-status", "embedded")
+
+
+def test_a_deleted_document_leaves_the_list(page: Page) -> None:
+    name = f"short-lived-{secrets.token_hex(4)}.txt"
+    drop(page, {"name": name, "mimeType": "text/plain", "buffer": f"Soon gone: {name}".encode()})
+    card = page.locator("#documents .card", has_text=name)
+    expect(card).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
+
+    card.get_by_role("button", name=f"Delete {name}").click()
+    card.get_by_role("button", name="Really delete?").click()
+
+    expect(card).to_have_count(0)
+    page.reload()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    expect(card).to_have_count(0)
