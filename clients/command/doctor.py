@@ -16,7 +16,7 @@ from clients.command.events import EventStream
 from clients.command.failures import CommandFailed, Refused
 from clients.command.follow import Following
 from clients.command.journey import Journey
-from clients.command.show import out, plain
+from clients.command.show import chunks, out, plain
 from contracts.statuses import Status
 
 STREAM_SECONDS = 10.0
@@ -25,7 +25,7 @@ DOCUMENT_SECONDS = 120.0
 Check = Callable[[], Awaitable[str]]
 
 
-class Skipped(Exception):  # noqa: N818 - not an error
+class Skipped(Exception):
     """A check that can't be made; ``str()`` is the reason."""
 
 
@@ -109,7 +109,7 @@ async def _upload_is_found(api: Api, patience: float) -> str:
     finally:
         if journey is not None:
             await _remove(api, journey)
-    return f"a document was embedded ({journey.chunks} chunks), found by search and deleted"
+    return f"a document was embedded ({chunks(journey)}), found by search and deleted"
 
 
 async def _uploaded(api: Api, sentence: str) -> Journey:

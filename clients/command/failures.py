@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 
-class CommandFailed(Exception):  # noqa: N818 - named for what happened to the command
+class CommandFailed(Exception):
     """The command can't go on; ``str()`` is the sentence that says why."""
 
 

@@ -63,13 +63,18 @@ def status_text(status: Status) -> Text:
     return Text(status.replace("_", " "), STYLES[status])
 
 
+def chunks(journey: Journey) -> str:
+    """How many chunks a document has, in words."""
+    count = journey.chunks if journey.chunks is not None else "?"
+    return f"{count} chunk{'' if count == 1 else 's'}"
+
+
 def ending(journey: Journey) -> Text:
     """The final line of a document."""
     name = (plain(journey.name), "bold")
     if journey.deleted:
         return Text.assemble(("✗ ", "red"), name, ": deleted while it was being processed")
     if journey.succeeded:
-        count = journey.chunks if journey.chunks is not None else "?"
-        return Text.assemble(("✓ ", "green"), name, f": embedded, {count} chunks")
+        return Text.assemble(("✓ ", "green"), name, f": embedded, {chunks(journey)}")
     code = f" ({plain(journey.code)})" if journey.code else ""
     return Text.assemble(("✗ ", "red"), name, f": {plain(journey.error) or 'failed'}{code}")
