@@ -21,6 +21,7 @@ class Foundation:
     database_url: str
     management_url: str | None
     parts: tuple[Part, ...]
+    """In the order in which they start."""
 
     @property
     def sentence(self) -> str:

@@ -22,6 +22,9 @@ class Part:
     expendable = True
     """Whether it may be killed at once when somebody is in a hurry, because others keep all it knows."""
 
+    head_start = False
+    """Whether it starts before the layers below it are ready, because it is slow and waits for them itself."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self._process: subprocess.Popen[bytes] | None = None
@@ -34,7 +37,7 @@ class Part:
         raise NotImplementedError
 
     def on_ready(self) -> None:
-        """What is to be done once it is ready for the first time; nothing unless a subclass says so."""
+        """What is to be done once it is ready, safe to repeat; nothing unless a subclass says so."""
 
     @property
     def pid(self) -> int | None:

@@ -28,8 +28,11 @@ class Service(Part):
         env: Mapping[str, str],
         ready_url: str,
         write_line: WriteLine,
+        *,
+        head_start: bool = False,
     ) -> None:
         super().__init__(name)
+        self.head_start = head_start
         self.ready_url = ready_url
         self._command = command
         self._env = env

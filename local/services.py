@@ -10,6 +10,9 @@ from local.terminal import Terminal
 from services.runtime.settings import Settings
 
 NAMES = ("api", "parser", "embedder")
+SLOW = "embedder"
+"""Loads its model while the broker boots; each takes seconds."""
+
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where it is asked, not where it listens
 
@@ -28,6 +31,7 @@ def build_services(
             env,
             f"http://{hosts.get(name, LOOPBACK)}:{ports[name]}/readyz",
             terminal.line,
+            head_start=name == SLOW,
         )
         for name in NAMES
     ]

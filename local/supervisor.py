@@ -39,6 +39,7 @@ class Supervisor:
         self._stopping = False
         self._hurried = False
         self._asked = 0.0
+        self._deadline = 0.0
         self._restarts = {part.name: Restarts() for layer in layers for part in layer}
 
     def heed_signals(self) -> None:
@@ -60,25 +61,30 @@ class Supervisor:
 
     def start(self, within: float = 120.0) -> None:
         """Start all parts and return when all are ready. Raises StartFailed or Interrupted."""
-        started: list[Part] = []
+        self._deadline = time.monotonic() + within
+        started = [part for layer in self._layers for part in layer if part.head_start]
+        for part in started:
+            part.launch()
         for layer in self._layers:
             for part in layer:
-                part.launch()
-            started += layer
-            self._await(layer, started, within)
+                if part not in started:
+                    part.launch()
+                    started.append(part)
+            self._await(layer, started)
 
-    def _await(self, layer: Sequence[Part], started: Sequence[Part], within: float) -> None:
-        deadline = time.monotonic() + within
-        waiting = list(layer)
-        while waiting:
+    def _await(self, parts: Sequence[Part], started: Sequence[Part]) -> None:
+        waiting = list(parts)
+        while True:
             if self._stopping:
                 raise Interrupted
             self._look_after(started, patient=False)
             waiting = [part for part in waiting if not (part.running and part.ready())]
-            if waiting and time.monotonic() > deadline:
+            if not waiting:
+                break
+            if time.monotonic() > self._deadline:
                 raise StartFailed(waiting[0].why_not())
-            time.sleep(LOOK_EVERY if waiting else 0)
-        for part in layer:
+            time.sleep(LOOK_EVERY)
+        for part in parts:
             part.on_ready()
 
     def run(self) -> None:

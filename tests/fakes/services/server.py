@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from types import FrameType
 
 import psycopg
@@ -22,11 +23,11 @@ class Ready(http.server.BaseHTTPRequestHandler):
 
 
 def serve(name: str, port: str) -> None:
-    """Look at the database, listen, and leave on SIGTERM, if asked to without a child that does not."""
+    """Wait for the database, listen, and leave on SIGTERM, if asked to without a child that does not."""
     if os.environ.get("FAKE_WRONG_SETTING") == name:
         print("SOME_SETTING has a wrong value: it is wrong", flush=True)  # noqa: T201
         sys.exit(2)
-    psycopg.connect(os.environ["DATABASE_URL"]).close()
+    await_database(os.environ["DATABASE_URL"])
     ignoring = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     if os.environ.get("FAKE_STUBBORN_CHILD"):
         subprocess.Popen([sys.executable, "-c", ignoring])
@@ -34,6 +35,15 @@ def serve(name: str, port: str) -> None:
     signal.signal(signal.SIGTERM, leave)
     print(f"listening as {os.getpid()}", flush=True)  # noqa: T201
     server.serve_forever()
+
+
+def await_database(url: str) -> None:
+    """Return when the database answers, as the services do."""
+    while True:
+        try:
+            return psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
 
 
 def leave(_number: int, _frame: FrameType | None) -> None:
