@@ -18,14 +18,14 @@ _CLEANING = {
     0x2029: "\n\n",
 }
 
-_BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
+_BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[^\S\n]+")
 _SPACED_NEWLINE = re.compile(r"[^\S\n]*\n[^\S\n]*")
-_TRAILING_SPACES = re.compile(r"[^\S\n]+$", re.MULTILINE)
 
 # PDFium writes U+FFFE for a hyphen that ended a line, without the line end.
-_BROKEN_BY_PDFIUM = re.compile(r"([\w\u2019'-]*)\ufffe\s*(\w*)")
-_BROKEN_BY_LINE = re.compile(r"([\w\u2019'-]*\w)[-\u00ad\u2010]\n(?=([^\W\d_]\w*))")
+# What stands before is looked up in the text: a pattern for it would try again at every letter of a long word.
+_BROKEN_WORD = re.compile(r"(?:\ufffe\n?|(?<=\w)[-\u00ad\u2010]\n(?=\w))(\w*)([^\s\ufffe]*)[^\S\n]*\n?")
+_LONGEST_WORD = 64
 
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "\u3002", "\uff01", "\uff1f", '."', ".\u201d", ".)")
 _FULL_LINE = 0.7
@@ -44,7 +44,8 @@ def has_text(text: str) -> bool:
 
 def tidy_lines(text: str) -> str:
     """Clean a text and keep its lines, with at most one blank line between two of them."""
-    return _BLANK_LINES.sub("\n\n", _TRAILING_SPACES.sub("", clean(text))).strip("\n")
+    lines = "\n".join(line.rstrip() for line in clean(text).split("\n"))
+    return _BLANK_LINES.sub("\n\n", lines).strip("\n")
 
 
 def tidy_prose(text: str) -> str:
@@ -54,20 +55,20 @@ def tidy_prose(text: str) -> str:
 
 def tidy_page(text: str) -> str:
     """Clean the text of a printed page: broken words are mended, lines joined into paragraphs."""
-    text = _BROKEN_BY_PDFIUM.sub(_mend, clean(text)).replace("\ufffe", "")
-    text = _SPACED_NEWLINE.sub("\n", _SPACES.sub(" ", text))
-    text = _BROKEN_BY_LINE.sub(_mend_at_line_end, text).replace("\u00ad", "")
+    text = _SPACED_NEWLINE.sub("\n", _SPACES.sub(" ", clean(text)))
+    text = _BROKEN_WORD.sub(_mend, text).replace("\u00ad", "")
     return "\n\n".join(map(_join_lines, re.split(r"\n{2,}", text.strip())))
 
 
 def _mend(match: re.Match[str]) -> str:
-    first, second = match.groups()
-    return first + _hyphen_between(first, second) + second
+    second, rest = match.groups()
+    before = match.string[max(0, match.start() - _LONGEST_WORD) : match.start()]
+    # The line ends after the word now, so that lines keep about the length that tells where a paragraph ends.
+    return f"{_hyphen_between(_last_word(before), second)}{second}{rest}\n"
 
 
-def _mend_at_line_end(match: re.Match[str]) -> str:
-    first, second = match.groups()
-    return first + _hyphen_between(first, second)
+def _last_word(text: str) -> str:
+    return re.split(r"[^\w\u2019'-]", text)[-1]
 
 
 def _hyphen_between(first: str, second: str) -> str:

@@ -40,21 +40,22 @@ _EXTENSIONS = {
     ".xhtml": HTML,
     ".txt": PLAIN,
 }
-_LEADING = r"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
-_HTML_DOCUMENT = re.compile(_LEADING + r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML_DOCUMENT = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _HTML_FRAGMENT = re.compile(
-    _LEADING + r"<(?:meta|title|script|style|link|div|table|section|article|main|h1|p|ul|ol)\b[^>]*>",
-    re.IGNORECASE | re.DOTALL,
+    r"<(?:meta|title|script|style|link|div|table|section|article|main|h1|p|ul|ol)\b[^>]{0,1000}>",
+    re.IGNORECASE,
 )
 _NOT_FOR_READERS = (
-    (re.compile(r"\A\s*\{\\rtf"), "application/rtf"),
-    (re.compile(r"\A%!PS"), "application/postscript"),
-    (
-        re.compile(_LEADING + r"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE | re.DOTALL),
-        "image/svg+xml",
-    ),
+    (re.compile(r"\{\\rtf"), "application/rtf"),
+    (re.compile(r"%!PS"), "application/postscript"),
+    (re.compile(r"<(?:!doctype\s+)?svg\b", re.IGNORECASE), "image/svg+xml"),
 )
 """Formats written in letters that are no text to read or to search."""
+
+_LONGEST_GAP = 1024
+
+_PREAMBLES = (("<!--", "-->"), ("<?", "?>"))
+"""What may stand before the first tag."""
 
 
 def detect(head: bytes, filename: str) -> str:
@@ -115,14 +116,29 @@ def _is_8_bit_text(head: bytes) -> bool:
 
 
 def _text_type(text: str, filename: str) -> str:
+    start = _first_tag(text)
     for pattern, media_type in _NOT_FOR_READERS:
-        if pattern.match(text):
+        if pattern.match(text, start):
             return media_type
-    if _HTML_DOCUMENT.match(text):
+    if _HTML_DOCUMENT.match(text, start):
         return HTML
     by_name = _EXTENSIONS.get(PurePath(filename.lower()).suffix)
     # A README.md often begins with a <div>, so a fragment of HTML is told by its name first.
-    return by_name or (HTML if _HTML_FRAGMENT.match(text) else PLAIN)
+    return by_name or (HTML if _HTML_FRAGMENT.match(text, start) else PLAIN)
+
+
+def _first_tag(text: str) -> int:
+    """Where a text begins, but for space, comments and processing instructions."""
+    start = 0
+    while True:
+        start += len(text[start : start + _LONGEST_GAP]) - len(text[start : start + _LONGEST_GAP].lstrip())
+        end = next((end for begin, end in _PREAMBLES if text.startswith(begin, start)), None)
+        if end is None:
+            return start
+        stop = text.find(end, start)
+        if stop < 0:
+            return start
+        start = stop + len(end)
 
 
 def _binary_type(head: bytes) -> str:

@@ -159,7 +159,7 @@ def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
             node = node.first_child
         elif opens and not unseen and node.tag != "-text":
             opens = False
-        elif node == root:
+        elif node.mem_id == root.mem_id:
             return
         elif node.next is not None:
             node, opens = node.next, True
