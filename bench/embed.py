@@ -2,8 +2,9 @@
 
 Both embed the same chunks in the same process, in turn; what is compared is CPU time, because wall time
 on a shared machine says more about the neighbours. The figure is the median of the pairs' ratios.
+One thread by default: with more, on a busy machine, CPU time also counts threads that spin for each other.
 
-    python -m bench.embed [--pairs 5] [--chunks 96] [--threads 2]
+    python -m bench.embed [--pairs 5] [--chunks 96] [--threads 1]
 """
 
 import argparse
@@ -99,7 +100,7 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--chunks", type=int, default=96)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
 
     chunks = sample_chunks(options.chunks)

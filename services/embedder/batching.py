@@ -113,7 +113,7 @@ class Batcher:
 
     def _step(self) -> None:
         for lane in self._lanes:
-            # One lane at a time: tokenizing a large document must not hold up a query either.
+            # A query that waits is tokenized and run before a document is even tokenized.
             self._admit(lane)
             lane.window.discard(lambda place: place.caller.gone)
             if batch := lane.window.next_batch():
