@@ -15,9 +15,9 @@ BATCHES_AHEAD = 16
 
 SIMILAR = 0.8
 SMALL = 0.25
-"""Rows go together while the shortest has this share of the longest's tokens, or the batch is this small:
-another batch costs about what 100 tokens of padding do. Against filling every batch, with 64 to 256 rows
-waiting, this saves 3 to 8 % of the tokens that the model sees."""
+"""Rows go together while the shortest has this share of the longest's tokens, or the batch is this small.
+Simulated with 64 to 256 rows waiting and 4,096 tokens, against filling every batch: the model sees 3 to 11 %
+fewer tokens. The batches are more and smaller; above 1,024 tokens their size was seen not to matter."""
 
 
 class Measured(Protocol):
