@@ -28,8 +28,9 @@ _BROKEN_WORD = re.compile(r"(?:\ufffe\n?|(?<=\w)[-\u00ad\u2010]\n(?=\w))(\w*)([^
 _LONGEST_WORD = 64
 
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "\u3002", "\uff01", "\uff1f", '."', ".\u201d", ".)")
+_SHORT_LINE = 30
 _FULL_LINE = 0.7
-"""A line at least this long, measured by the page's widest, was broken for lack of room."""
+"""A line at least this long, measured by the widest around it, was broken for lack of room."""
 
 
 def clean(text: str) -> str:
@@ -53,11 +54,15 @@ def tidy_prose(text: str) -> str:
     return _SPACES.sub(" ", clean(text).replace("\n", " ")).strip()
 
 
-def tidy_page(text: str) -> str:
-    """Clean the text of a printed page: broken words are mended, lines joined into paragraphs."""
+def mend_page(text: str) -> str:
+    """Clean the text of a printed page and make words whole that were broken at line ends."""
     text = _SPACED_NEWLINE.sub("\n", _SPACES.sub(" ", clean(text)))
-    text = _BROKEN_WORD.sub(_mend, text).replace("\u00ad", "")
-    return "\n\n".join(map(_join_lines, re.split(r"\n{2,}", text.strip())))
+    return _BROKEN_WORD.sub(_mend, text).replace("\u00ad", "").strip()
+
+
+def join_lines(page: str) -> str:
+    """Join the lines of a mended page, or of a part of one, into paragraphs."""
+    return "\n\n".join(map(_join_paragraph, re.split(r"\n{2,}", page.strip())))
 
 
 def _mend(match: re.Match[str]) -> str:
@@ -77,9 +82,9 @@ def _hyphen_between(first: str, second: str) -> str:
     return "" if is_one_word else "-"
 
 
-def _join_lines(paragraph: str) -> str:
+def _join_paragraph(paragraph: str) -> str:
     lines = paragraph.split("\n")
-    full = max(map(len, lines)) * _FULL_LINE
+    full = max(_SHORT_LINE, max(map(len, lines)) * _FULL_LINE)
     joined = [lines[0]]
     for before, line in pairwise(lines):
         goes_on = len(before) >= full and not before.endswith(_SENTENCE_ENDS)

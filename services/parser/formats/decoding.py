@@ -16,6 +16,8 @@ _SHORT_SAMPLE = 64
 _WESTERN_SIGNS = frozenset(b"\x80\x85\x91\x92\x93\x94\x95\x96\x97\xa0\xa7\xa9\xab\xae\xb0\xb7\xbb")
 """Bytes that are no letters in Windows-1252 and yet common there: quotation marks, dashes, the euro sign."""
 
+_GOOD_FOR_BROKEN = 10
+
 _NOT_ASCII = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
 
 
@@ -29,7 +31,7 @@ def decode(data: bytes) -> str:
         return data.decode(encoding, errors="replace")
     text = data.decode("utf-8", errors="replace")
     broken = text.count("\ufffd")
-    if not broken or (encoding == "utf-8" and broken < len(data) - len(text)):
+    if broken * _GOOD_FOR_BROKEN <= len(data) - len(text):
         # A few broken bytes among many good sequences: damaged UTF-8, not another encoding.
         return text
     return data.decode(_statistical_encoding(data), errors="replace")

@@ -127,9 +127,12 @@ def _merge(paragraphs: Iterator[Block]) -> Iterator[Block]:
 
 
 def _paragraphs(tree: LexborHTMLParser) -> Iterator[Block]:
+    root = tree.body or tree.root
+    if root is None:
+        return
     path = HeadingPath()
     pending: list[str] = []
-    for node, opens in _walk(tree.body or tree.root):
+    for node, opens in _walk(root):
         tag = node.tag or ""
         if tag == "-text":
             pending.append(_text(node))
@@ -148,9 +151,10 @@ def _paragraphs(tree: LexborHTMLParser) -> Iterator[Block]:
         yield Block(text, headings=path.titles)
 
 
-def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
+def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
     """Each node when it opens and when it closes, without recursion: the file decides how deep it nests."""
-    node, opens = root, True
+    node: LexborNode | None = root
+    opens = True
     while node is not None:
         unseen = node.tag in _UNSEEN or "hidden" in (node.attributes if node.tag != "-text" else ())
         if not unseen:

@@ -14,11 +14,9 @@ from services.parser.formats.pdf_engine import EncryptedError, OutlineEntry, Pdf
 from services.parser.formats.pdfium_engine import PdfiumEngine
 from services.parser.formats.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess
-from services.parser.normalization import has_text, tidy_page, tidy_prose
+from services.parser.normalization import has_text, join_lines, mend_page, tidy_prose
 
 _MAX_METADATA = 1000
-
-ENCRYPTED = DocumentFailed(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
 
 
 def read(path: Path, reading: Reading) -> Content:
@@ -70,7 +68,7 @@ class Pages:
     def _text(self, page: int) -> str | None:
         for engine in self._engines:
             try:
-                return tidy_page(engine.text(page))
+                return mend_page(engine.text(page))
             except MemoryError:
                 raise
             except Exception:  # noqa: S112 - a quarter of pypdf's exceptions aren't its own
@@ -101,7 +99,7 @@ def _open(path: Path, name: PdfEngineName) -> list[PdfEngine]:
     if engines:
         return engines
     if encrypted:
-        raise ENCRYPTED
+        raise DocumentFailed(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
     raise DocumentFailed(FailureCode.CORRUPT, "The file is damaged: it can't be read as a PDF.")
 
 
@@ -128,7 +126,7 @@ def _blocks(pages: Pages, outline: Outline, reading: Reading) -> Iterator[Block]
         refuse_excess(characters)
         for headings, part in outline.divide(number - 1, text):
             if has_text(part):
-                yield Block(part, number, headings)
+                yield Block(join_lines(part), number, headings)
         reading.on_page(number, pages.count)
 
 

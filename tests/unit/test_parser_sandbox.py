@@ -1,0 +1,191 @@
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from contracts.failures import DocumentFailed, FailureCode
+from services.parser.childprocess import ChildNotReady
+from services.parser.document import ParsedDocument
+from services.parser.sandbox import Sandbox
+from services.runtime.mediatype import HTML, PDF, PLAIN
+from services.runtime.settings import MODEL
+from tests import documents
+
+pytestmark = pytest.mark.anyio
+
+MEGABYTE = 1_048_576
+SLOW_HTML = b"<div>" * 60_000
+"""The HTML parser takes half a minute for it: its time grows with the square of the depth."""
+
+Write = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_(data: bytes) -> Path:
+        path = tmp_path / f"document-{len(list(tmp_path.iterdir()))}"
+        path.write_bytes(data)
+        return path
+
+    return write_
+
+
+def sandbox(
+    *, processes: int = 1, memory: int = 1024, seconds: float = 60, documents_per_process: int = 50
+) -> Sandbox:
+    return Sandbox(
+        processes=processes,
+        memory_bytes=memory * MEGABYTE,
+        timeout_seconds=seconds,
+        documents_per_process=documents_per_process,
+        embedding_model=MODEL,
+    )
+
+
+async def ignore(_done: int, _count: int) -> None:
+    """Nobody wants to know."""
+
+
+def children() -> set[int]:
+    return {
+        child.pid
+        for child in psutil.Process().children()
+        if "services.parser.child" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE
+    }
+
+
+async def parse(box: Sandbox, path: Path, media_type: str = PDF) -> ParsedDocument:
+    return await box.parse(path, media_type, ignore)
+
+
+async def code_of(box: Sandbox, path: Path, media_type: str = PDF) -> FailureCode:
+    with pytest.raises(DocumentFailed) as failed:
+        await parse(box, path, media_type)
+    return failed.value.code
+
+
+async def test_a_document_comes_back_whole_and_the_same_again(write: Write) -> None:
+    path = write(documents.pdf(*(f"Page {number} of the book." for number in range(1, 400)), title="Book"))
+    told: list[tuple[int, int]] = []
+
+    async def on_progress(done: int, count: int) -> None:
+        told.append((done, count))
+
+    async with sandbox(documents_per_process=1) as box:
+        parsed = await box.parse(path, PDF, on_progress)
+        again = await parse(box, path)
+    assert parsed == again
+    assert parsed.page_count == 399
+    assert parsed.metadata == {"title": "Book"}
+    assert parsed.token_count == sum(chunk.token_count for chunk in parsed.chunks)
+    assert [told[0], told[-1]] == [(1, 399), (399, 399)]
+    assert told == sorted(set(told))
+
+
+async def test_a_failed_document_leaves_the_child_for_the_next(write: Write) -> None:
+    async with sandbox() as box:
+        before = children()
+        assert await code_of(box, write(documents.scanned_pdf())) is FailureCode.NO_TEXT_LAYER
+        assert await code_of(box, write(b"%PDF-"), PDF) is FailureCode.CORRUPT
+        assert await code_of(box, write(b"x"), "image/png") is FailureCode.UNSUPPORTED_TYPE
+        assert (await parse(box, write(b"Some words."), PLAIN)).chunks[0].text == "Some words."
+        assert children() == before
+
+
+async def test_a_child_that_is_late_is_killed_and_the_next_document_is_parsed(write: Write) -> None:
+    async with sandbox(seconds=1) as box:
+        before = children()
+        assert await code_of(box, write(SLOW_HTML), HTML) is FailureCode.PARSE_TIMEOUT
+        assert (await parse(box, write(b"Next."), PLAIN)).page_count is None
+        assert not children() & before
+
+
+async def test_memory_is_limited_and_the_next_document_is_parsed(write: Write) -> None:
+    async with sandbox(memory=64) as box:
+        assert await code_of(box, write(documents.bomb_pdf(60))) is FailureCode.PARSE_MEMORY
+        assert await code_of(box, write(b"word " * 16 * MEGABYTE), PLAIN) is FailureCode.PARSE_MEMORY
+        assert (await parse(box, write(documents.pdf("Next.")))).page_count == 1
+
+
+async def test_a_child_that_crashes_fails_its_document_and_is_replaced(write: Write) -> None:
+    async with sandbox() as box:
+        (child,) = children()
+        parsing = asyncio.create_task(code_of(box, write(SLOW_HTML), HTML))
+        await busy(child)
+        os.kill(child, signal.SIGSEGV)
+        assert await parsing is FailureCode.PARSER_CRASHED
+        assert (await parse(box, write(b"Next."), PLAIN)).chunks
+
+
+async def test_a_child_that_the_kernel_kills_ran_out_of_memory(write: Write) -> None:
+    async with sandbox() as box:
+        (child,) = children()
+        parsing = asyncio.create_task(code_of(box, write(SLOW_HTML), HTML))
+        await busy(child)
+        os.kill(child, signal.SIGKILL)
+        assert await parsing is FailureCode.PARSE_MEMORY
+
+
+async def test_a_pdf_that_crashes_pdfium_is_read_by_pypdf(write: Write) -> None:
+    path = write(documents.pdf("A page that stays."))
+    async with sandbox() as box:
+        (child,) = children()
+        os.kill(child, signal.SIGSTOP)
+        parsing = asyncio.create_task(parse(box, path))
+        await asyncio.sleep(0)
+        os.kill(child, signal.SIGSEGV)
+        os.kill(child, signal.SIGCONT)
+        assert (await parsing).chunks[0].text == "A page that stays."
+
+
+async def test_cancelling_kills_the_child_and_frees_its_place(write: Write) -> None:
+    async with sandbox() as box:
+        (child,) = children()
+        parsing = asyncio.create_task(parse(box, write(SLOW_HTML), HTML))
+        await busy(child)
+        parsing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await parsing
+        assert (await parse(box, write(b"Next."), PLAIN)).chunks
+        assert child not in children()
+
+
+async def test_children_work_side_by_side_and_no_more_of_them_than_asked_for(write: Write) -> None:
+    paths = [write(documents.pdf(f"Document {number}.")) for number in range(6)]
+    async with sandbox(processes=2, documents_per_process=2) as box:
+        parsed = await asyncio.gather(*(parse(box, path) for path in paths))
+        assert len(children()) <= 2
+    assert [document.chunks[0].text for document in parsed] == [f"Document {n}." for n in range(6)]
+
+
+async def test_leaving_ends_all_children(write: Write) -> None:
+    async with sandbox(processes=2):
+        assert len(children()) == 2
+    assert not children()
+
+
+async def test_a_tokenizer_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    box = Sandbox(processes=1, memory_bytes=MEGABYTE, timeout_seconds=1, embedding_model=str(tmp_path))
+    with pytest.raises(ChildNotReady, match=r"tokenizer\.json"):
+        await box.__aenter__()
+    assert not children()
+
+
+async def test_children_do_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/db")
+    monkeypatch.setenv("INTERNAL_API_KEY", "secret")
+    async with sandbox():
+        (child,) = children()
+        assert not {"DATABASE_URL", "INTERNAL_API_KEY"} & psutil.Process(child).environ().keys()
+
+
+async def busy(child: int) -> None:
+    """Wait until a child works at something."""
+    process = psutil.Process(child)
+    began = sum(process.cpu_times()[:2])
+    while sum(process.cpu_times()[:2]) < began + 0.05:  # noqa: ASYNC110 - the kernel counts, and tells nobody
+        await asyncio.sleep(0.01)
