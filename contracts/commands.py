@@ -1,4 +1,7 @@
-"""What one stage asks of the next. Commands carry ids: the bytes and texts are in the stores."""
+"""What one stage asks of the next. Commands carry ids: the bytes and texts are in the stores.
+
+A command without ``attempt``, as a person may write it in the management UI, is for the current one.
+"""
 
 from typing import Annotated
 
@@ -13,14 +16,14 @@ class ParseDocument(WireModel):
     """Turn a document's bytes into chunks."""
 
     document_id: DocumentId
-    attempt: Attempt = 1
+    attempt: Attempt | None = None
 
 
 class EmbedChunks(WireModel):
     """Embed the chunks ``first`` to ``first + count - 1`` of a document: batch ``batch`` of ``batches``."""
 
     document_id: DocumentId
-    attempt: Attempt = 1
+    attempt: Attempt | None = None
     batch: Annotated[int, Field(ge=1)]
     batches: Annotated[int, Field(ge=1)]
     first: Annotated[int, Field(ge=0)]

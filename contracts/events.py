@@ -1,5 +1,6 @@
 """Facts about documents, in one shape everywhere: AMQP body, webhook body, SSE ``data``."""
 
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 from uuid import UUID, uuid5
 
@@ -43,6 +44,32 @@ class StatusEvent(WireModel):
     def decode(cls, body: bytes) -> Self:
         """Read an event from its JSON body; raises pydantic.ValidationError."""
         return cls.model_validate_json(body)
+
+    @classmethod
+    def now(
+        cls,
+        document_id: str,
+        attempt: int,
+        status: Status,
+        message: str,
+        metadata: dict[str, JsonValue],
+        *,
+        owner_id: str | None,
+        source: str,
+        progress: int = 0,
+    ) -> Self:
+        """A fact of this moment, named by ``event_id`` of its document, attempt, status and progress."""
+        return cls(
+            event_id=event_id(document_id, attempt, status, progress),
+            document_id=document_id,
+            status=status,
+            message=message[:MAX_MESSAGE_CHARACTERS],
+            metadata=metadata,
+            timestamp=datetime.now(UTC),
+            owner_id=owner_id,
+            attempt=attempt,
+            source=source,
+        )
 
 
 class DocumentDeleted(WireModel):

@@ -41,7 +41,7 @@ RETRYABLE = frozenset(
 """Codes for which the same bytes may succeed another time; the others are properties of the file."""
 
 
-class DocumentFailed(Exception):  # noqa: N818 - named for what happened to the document, as events are
+class DocumentFailed(Exception):
     """A document can't be processed, for a reason that its owner is told.
 
     ``message`` is a sentence for people; ``code`` is what programs switch on.

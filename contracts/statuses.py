@@ -1,7 +1,7 @@
 """The status machine as data: which status a document may take after which.
 
-    parsing_started → parsing → parsed → embedding → embedded
-          └────────────┴─────────┴──────────┴──→ failed
+parsing_started → parsing → parsed → embedding → embedded
+      └────────────┴─────────┴──────────┴──→ failed
 """
 
 from enum import StrEnum
@@ -26,7 +26,7 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
     Status.EMBEDDED: frozenset(),
     Status.FAILED: frozenset(),
 }
-"""Statuses that may follow each one within one attempt. ``parsing`` and ``embedding`` repeat with progress."""
+"""Statuses that may follow each one within an attempt; ``parsing`` and ``embedding`` repeat with progress."""
 
 TERMINAL = frozenset(status for status, followers in FOLLOWS.items() if not followers)
 

@@ -39,7 +39,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Queue:
-    """A durable queue; ``kind`` is ``quorum``, ``stream`` or ``classic``; bound by (exchange, routing key)."""
+    """A durable queue; ``kind`` is ``quorum``, ``stream`` or ``classic``; bound by exchange and key."""
 
     name: str
     kind: str

@@ -1,0 +1,1 @@
+"""The processes of Stagecast, and the runtime that they share."""

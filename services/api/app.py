@@ -1,0 +1,101 @@
+"""The API's process: what it is wired from, and what runs as long as it does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from services.api.access import refuse_open_door
+from services.api.asyncapi import asyncapi_router
+from services.api.dead_letters import dead_letter_router
+from services.api.deletion import Deletion
+from services.api.events.log import EventLog
+from services.api.operations import operations_router
+from services.api.parts import Parts
+from services.api.problems import install_problems
+from services.api.projector import run_projector
+from services.api.query_embedder import QueryEmbedder
+from services.api.routes import router
+from services.api.sweeper import run_sweeper
+from services.api.uploads import Uploads
+from services.api.webhook import Webhook
+from services.runtime.broker import create_broker
+from services.runtime.database import create_engine, required_database_url
+from services.runtime.migrate import migrate_when_up
+from services.runtime.objects import Objects
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.settings import Settings
+from services.runtime.topology import declare_topology
+
+PATIENCE_SECONDS = 5.0
+"""How long a request waits for the broker's confirm; then it is answered 503."""
+
+PAGE = Path(__file__).parent / "page"
+
+
+def create_parts(settings: Settings) -> Parts:
+    """Wire everything; no connection is opened here."""
+    database_url = required_database_url(settings)
+    engine = create_engine(database_url, pool_size=15)
+    broker = create_broker(settings, "api")
+    publisher = Publisher(broker, patience_seconds=PATIENCE_SECONDS)
+    reporter = Reporter(publisher, "api")
+    objects = Objects(settings.object_store_url)
+    broker.include_router(dead_letter_router(engine, reporter))
+    return Parts(
+        settings=settings,
+        database_url=database_url,
+        engine=engine,
+        broker=broker,
+        publisher=publisher,
+        reporter=reporter,
+        event_log=EventLog(settings.rabbitmq_url),
+        uploads=Uploads(engine, objects, publisher, reporter),
+        deletion=Deletion(engine, objects, publisher),
+        webhook=Webhook(engine, publisher),
+        query_embedder=QueryEmbedder(settings.rabbitmq_url),
+    )
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application; connections open in its lifespan."""
+    refuse_open_door(settings)
+    parts = create_parts(settings)
+    app = FastAPI(title="Stagecast", version="1", lifespan=_lifespan)
+    app.state.parts = parts
+    install_problems(app)
+    app.include_router(router)
+    app.include_router(operations_router(parts))
+    app.include_router(asyncapi_router(settings))
+    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    await migrate_when_up(parts.database_url)
+    await declare_topology(parts.settings.rabbitmq_url)
+    await parts.broker.start()
+    tasks = [
+        asyncio.create_task(parts.event_log.run(), name="log"),
+        asyncio.create_task(run_projector(parts.engine, parts.event_log), name="projector"),
+        asyncio.create_task(
+            run_sweeper(parts.engine, parts.publisher, parts.reporter, parts.deletion), name="sweeper"
+        ),
+    ]
+    try:
+        await parts.event_log.opened()
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+        await parts.query_embedder.close()
+        await parts.broker.stop()
+        await parts.engine.dispose()

@@ -1,0 +1,53 @@
+"""``/asyncapi``: the queues and their messages, for people and for generators of code."""
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, JSONResponse
+from faststream import AsyncAPI
+from faststream.rabbit import RabbitBroker
+from faststream.specification.asyncapi import get_asyncapi_html
+
+from contracts import topology
+from contracts.commands import EmbedChunks, EmbedQuery, ParseDocument, QueryEmbedding
+from contracts.events import StatusEvent
+from services.runtime.broker import passive_exchange, passive_queue
+from services.runtime.settings import Settings
+
+
+def asyncapi_router(settings: Settings) -> APIRouter:
+    """The specification as HTML and as JSON."""
+    specification = AsyncAPI(describe_queues(), title="Stagecast", version="1", schema_version="3.0.0")
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/asyncapi")
+    async def html() -> HTMLResponse:
+        return HTMLResponse(get_asyncapi_html(specification.to_specification()))
+
+    @router.get("/asyncapi.json")
+    async def document() -> JSONResponse:
+        return JSONResponse(specification.to_specification().to_jsonable())
+
+    return router
+
+
+def describe_queues() -> RabbitBroker:
+    """A broker that is never started: it stands for what the services consume and publish."""
+    broker = RabbitBroker(description="Documents go through stages; each step is an event.")
+    broker.publisher(
+        exchange=passive_exchange(topology.EVENTS), routing_key="<source>.<status>", schema=StatusEvent,
+        title="StatusEvents", description="Every step of every document, kept in the stream stagecast.events.log.",
+    )  # fmt: skip
+
+    @broker.subscriber(passive_queue(topology.PARSE), title="ParseDocument")
+    async def parse(command: ParseDocument) -> None:
+        """The parser turns a document's bytes into chunks."""
+
+    @broker.subscriber(passive_queue(topology.EMBED), title="EmbedChunks")
+    async def embed(command: EmbedChunks) -> None:
+        """The embedder embeds one batch of a document's chunks."""
+
+    @broker.subscriber(passive_queue(topology.QUERY), title="EmbedQuery")
+    async def query(query: EmbedQuery) -> QueryEmbedding:
+        """An embedder embeds a search query and answers to reply_to."""
+        raise NotImplementedError
+
+    return broker

@@ -1,0 +1,48 @@
+"""Removes documents: first the mark that fences work off, then the event, the bytes and the rows."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.events import DocumentDeleted
+from services.api.access import Caller
+from services.api.catalog import NO_SUCH_DOCUMENT
+from services.api.problems import Problem
+from services.runtime.objects import Objects
+from services.runtime.publisher import Publisher
+from services.runtime.tables import documents
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What deleting works with."""
+
+    engine: AsyncEngine
+    objects: Objects
+    publisher: Publisher
+
+    async def delete(self, caller: Caller, document_id: str) -> None:
+        """Delete a document that the caller may see; raises Problem 404, Unavailable."""
+        lock = (
+            select(documents.c.owner_id)
+            .where(documents.c.document_id == document_id, documents.c.deleted_at.is_(None), caller.visible())
+            .with_for_update()
+        )
+        mark = update(documents).where(documents.c.document_id == document_id).values(deleted_at=func.now())
+        async with self.engine.begin() as connection:
+            row = (await connection.execute(lock)).one_or_none()
+            if row is None:
+                raise Problem(404, NO_SUCH_DOCUMENT)
+            await connection.execute(mark)
+        await self.finish(document_id, row.owner_id)
+
+    async def finish(self, document_id: str, owner_id: str | None) -> None:
+        """What follows the mark; safe to repeat, so that the sweeper ends what a crash left half done."""
+        await self.publisher.event(
+            DocumentDeleted(document_id=document_id, owner_id=owner_id, timestamp=datetime.now(UTC))
+        )
+        await self.objects.delete(document_id)
+        async with self.engine.begin() as connection:
+            await connection.execute(delete(documents).where(documents.c.document_id == document_id))

@@ -1,0 +1,52 @@
+"""Which events a client wants and may see; alike for replay and tail."""
+
+from dataclasses import dataclass
+
+from contracts.events import DocumentDeleted, LogEvent, StatusEvent
+from services.api.access import Caller
+from services.api.file_types import has_file_type
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a client asked for; an empty part asks for everything. Values of a part are alternatives."""
+
+    document_ids: frozenset[str] = frozenset()
+    statuses: frozenset[str] = frozenset()
+    file_types: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+    def wants(self, event: LogEvent) -> bool:
+        """Whether an event passes every part. A deletion has neither status nor type: only its id counts."""
+        if self.document_ids and event.document_id not in self.document_ids:
+            return False
+        if isinstance(event, DocumentDeleted):
+            return True
+        return (
+            (not self.statuses or event.status.value in self.statuses)
+            and (not self.sources or event.source in self.sources)
+            and (not self.file_types or self._wants_type(event))
+        )
+
+    def _wants_type(self, event: StatusEvent) -> bool:
+        file_type, filename = event.metadata.get("fileType"), event.metadata.get("filename")
+        return any(
+            has_file_type(
+                wanted,
+                file_type if isinstance(file_type, str) else None,
+                filename if isinstance(filename, str) else None,
+            )
+            for wanted in self.file_types
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """What one client gets to see of the log."""
+
+    caller: Caller
+    filter: Filter
+
+    def shows(self, event: LogEvent) -> bool:
+        """Whether the caller may see an event and wants it."""
+        return self.caller.may_see(event.owner_id) and self.filter.wants(event)

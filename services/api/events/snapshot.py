@@ -1,0 +1,34 @@
+"""The newest event of each document under way, as of one position of the log."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.events import StatusEvent
+from contracts.statuses import TERMINAL
+from services.api.catalog import snapshot
+from services.api.events.filters import View
+from services.api.events.frames import encode_frame
+from services.api.events.position import Position
+from services.api.projector import read_position
+from services.runtime.tables import documents
+
+
+async def read_snapshot(engine: AsyncEngine, view: View) -> tuple[Sequence[bytes], Position]:
+    """Frames in the order of the log, so that a client that is cut off in between misses nothing."""
+    query = select(documents.c.event, documents.c.event_position).where(
+        documents.c.deleted_at.is_(None),
+        documents.c.event.is_not(None),
+        documents.c.status.not_in([status.value for status in TERMINAL]),
+        view.caller.visible(),
+    )
+    async with snapshot(engine) as connection:
+        rows = (await connection.execute(query)).all()
+        position = await read_position(connection)
+    newest = [
+        (Position.parse(at) or Position.start(), StatusEvent.model_validate(event)) for event, at in rows
+    ]
+    newest.sort(key=lambda pair: pair[0].offset)
+    frames = [encode_frame(event.type, event.to_wire(), str(at)) for at, event in newest if view.shows(event)]
+    return frames, position

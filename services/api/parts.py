@@ -1,0 +1,32 @@
+"""What the API's process is made of."""
+
+from dataclasses import dataclass
+
+from faststream.rabbit import RabbitBroker
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.api.deletion import Deletion
+from services.api.events.log import EventLog
+from services.api.query_embedder import QueryEmbedder
+from services.api.uploads import Uploads
+from services.api.webhook import Webhook
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Wired once, by ``services.api.app``."""
+
+    settings: Settings
+    database_url: str
+    engine: AsyncEngine
+    broker: RabbitBroker
+    publisher: Publisher
+    reporter: Reporter
+    event_log: EventLog
+    uploads: Uploads
+    deletion: Deletion
+    webhook: Webhook
+    query_embedder: QueryEmbedder

@@ -1,0 +1,83 @@
+"""Has search queries embedded by the embedders, so that the API needs no model."""
+
+import asyncio
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from pydantic import ValidationError
+from uuid_utils import uuid4
+
+from contracts import topology
+from contracts.commands import EmbedQuery, QueryEmbedding
+from services.runtime.availability import BROKER_ERRORS, Unavailable
+
+ANSWER_SECONDS = 10.0
+REPLY_TO = "amq.rabbitmq.reply-to"
+
+
+class QueryEmbedder:
+    """Asks by request and direct reply-to; replies are matched by correlation id, many at a time.
+
+    Beside FastStream's ``broker.request``, which a lock lets through one at a time.
+    """
+
+    def __init__(self, rabbitmq_url: str) -> None:
+        self._url = rabbitmq_url
+        self._waiting: dict[str, asyncio.Future[QueryEmbedding]] = {}
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+
+    async def embed(self, query: str) -> QueryEmbedding:
+        """The embedding of a query; raises Unavailable when no embedder answers in time."""
+        correlation_id = str(uuid4())
+        answer: asyncio.Future[QueryEmbedding] = asyncio.get_running_loop().create_future()
+        self._waiting[correlation_id] = answer
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._ask(query, correlation_id)
+                return await answer
+        except BROKER_ERRORS as error:
+            raise Unavailable("embedder", "no answer in time") from error
+        finally:
+            del self._waiting[correlation_id]
+
+    async def close(self) -> None:
+        """Close the connection, if one was opened."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _ask(self, query: str, correlation_id: str) -> None:
+        channel = await self._open_channel()
+        exchange = await channel.get_exchange(topology.COMMANDS.name, ensure=False)
+        message = aio_pika.Message(
+            EmbedQuery(text=query).to_wire(),
+            content_type="application/json",
+            type=EmbedQuery.__name__,
+            message_id=correlation_id,
+            correlation_id=correlation_id,
+            reply_to=REPLY_TO,
+            app_id="stagecast.api",
+            expiration=ANSWER_SECONDS,
+        )
+        await exchange.publish(message, "query", timeout=ANSWER_SECONDS)
+
+    async def _open_channel(self) -> AbstractChannel:
+        async with self._opening:
+            if self._channel is None or self._channel.is_closed:
+                await self.close()
+                self._connection = await aio_pika.connect(self._url, timeout=5)
+                # Replies come back on the channel that asked, and on no other.
+                self._channel = await self._connection.channel(on_return_raises=True)
+                replies = await self._channel.get_queue(REPLY_TO, ensure=False)
+                await replies.consume(self._on_reply, no_ack=True)
+            return self._channel
+
+    async def _on_reply(self, message: AbstractIncomingMessage) -> None:
+        answer = self._waiting.get(message.correlation_id or "")
+        if answer is None or answer.done():
+            return  # the caller gave up
+        try:
+            answer.set_result(QueryEmbedding.model_validate_json(message.body))
+        except ValidationError as error:
+            answer.set_exception(error)

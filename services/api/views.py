@@ -1,0 +1,114 @@
+"""What the API shows of a document: its fields as CONTRACT.md names them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+from sqlalchemy import Row
+
+from contracts.statuses import TERMINAL, Status
+from contracts.wire import Timestamp, WireModel
+from services.runtime.tables import documents
+
+Json = dict[str, JsonValue]
+
+COLUMNS = [
+    documents.c[name]
+    for name in (
+        "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
+        "page_count", "chunk_count", "embedded_count", "error", "created_at", "updated_at", "stages",
+        "status_attempt", "attempted_at",
+    )
+]  # fmt: skip
+
+
+class DocumentError(WireModel):
+    """Why a document failed."""
+
+    code: str
+    message: str
+    stage: str | None
+    retryable: bool
+
+
+class DocumentView(WireModel):
+    """A document."""
+
+    document_id: str
+    filename: str | None
+    file_type: str | None
+    size: int | None
+    sha256: str | None
+    owner_id: str | None
+    status: Status
+    message: str
+    attempt: int
+    page_count: int | None
+    chunk_count: int | None
+    embedded_count: int | None
+    error: DocumentError | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    stages: Json
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it will still reach a terminal status by itself."""
+        return self.status not in TERMINAL
+
+
+class DocumentWithPosition(DocumentView):
+    """A document, and where the stream of its further events begins."""
+
+    position: str
+
+
+class DocumentPage(WireModel):
+    """A page of documents; ``position`` is where the stream of events begins that completes the list."""
+
+    items: list[DocumentView]
+    next_cursor: str | None
+    position: str
+
+
+class ChunkView(WireModel):
+    """A chunk of a document."""
+
+    index: int
+    text: str
+    token_count: int
+    page_start: int | None
+    page_end: int | None
+    headings: list[str]
+
+
+class ChunkPage(WireModel):
+    """A page of chunks, in order."""
+
+    items: list[ChunkView]
+    next_cursor: str | None
+
+
+def document_view(row: Row[Any]) -> DocumentView:
+    """A row of ``COLUMNS`` as people see it.
+
+    Between the moment an attempt begins and the moment the projector has seen its first event, the row still
+    shows the attempt before; people are shown what they asked for.
+    """
+    values = dict(row._mapping)
+    status_attempt, attempted_at = values.pop("status_attempt"), values.pop("attempted_at")
+    if status_attempt < values["attempt"]:
+        values |= _just_begun(attempted_at)
+    return DocumentView(**values)
+
+
+def _just_begun(at: datetime) -> dict[str, object]:
+    counts = dict.fromkeys(("page_count", "chunk_count", "embedded_count"))
+    return {
+        "status": Status.PARSING_STARTED,
+        "message": "The document waits to be parsed.",
+        "error": None,
+        "stages": {},
+        "updated_at": at,
+        **counts,
+    }

@@ -1,0 +1,96 @@
+"""The embedder's process: what it is wired from, and its two subscribers."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+from faststream.rabbit import Channel, RabbitRouter
+from faststream.rabbit.annotations import RabbitMessage
+from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
+from prometheus_client import CollectorRegistry
+
+from contracts import topology
+from contracts.commands import EmbedChunks, EmbedQuery, QueryEmbedding
+from services.embedder.batching import Batcher
+from services.embedder.embedding import Embedding
+from services.embedder.model import load_model
+from services.embedder.queries import embed_query
+from services.runtime.broker import create_broker, passive_queue
+from services.runtime.database import create_engine, required_database_url
+from services.runtime.health import broker_check, database_check
+from services.runtime.intake import take_up
+from services.runtime.migrate import migrate_when_up
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.settings import Settings
+from services.runtime.settlement import decode_as, settle
+from services.runtime.topology import declare_topology
+from services.runtime.vector_index import ensure_vector_index
+from services.runtime.worker import worker_app
+
+PREFETCH = 12
+"""Batches in hand at once: enough to fill the model's own batches from several documents."""
+
+
+def create_app(settings: Settings) -> AsgiFastStream:
+    """Wire the embedder; connections open in its lifespan."""
+    registry = CollectorRegistry()
+    database_url = required_database_url(settings)
+    engine = create_engine(database_url, pool_size=PREFETCH + 2)
+    broker = create_broker(settings, "embedder", [RabbitPrometheusMiddleware(registry=registry)])
+    publisher = Publisher(broker)
+    model = load_model(settings.embedding_model, threads=settings.embed_threads)
+    embedding = Embedding(
+        engine=engine,
+        model=model,
+        batcher=Batcher(model),
+        publisher=publisher,
+        reporter=Reporter(publisher, "embedder"),
+    )
+    broker.include_routers(_chunks_router(embedding), _query_router(embedding))
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(engine.dispose)
+            await migrate_when_up(database_url)
+            await ensure_vector_index(engine, model.name, model.dimensions)
+            await declare_topology(settings.rabbitmq_url)
+            await stack.enter_async_context(embedding.batcher)
+            yield
+
+    checks = {"broker": broker_check(broker), "database": database_check(engine)}
+    return worker_app(broker, lifespan, checks, registry)
+
+
+def _chunks_router(embedding: Embedding) -> RabbitRouter:
+    router = RabbitRouter(middlewares=[settle("embed", embedding.publisher)])
+
+    @router.subscriber(
+        passive_queue(topology.EMBED),
+        channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=decode_as(EmbedChunks),
+    )
+    async def on_embed_chunks(command: EmbedChunks, message: RabbitMessage) -> None:
+        document = await take_up(embedding.engine, embedding.publisher, embedding.reporter, command, message)
+        if document is not None:
+            await embedding.embed(document, command)
+
+    return router
+
+
+def _query_router(embedding: Embedding) -> RabbitRouter:
+    router = RabbitRouter()
+
+    @router.subscriber(
+        passive_queue(topology.QUERY),
+        channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
+        ack_policy=AckPolicy.REJECT_ON_ERROR,
+        decoder=decode_as(EmbedQuery),
+    )
+    async def on_embed_query(query: EmbedQuery) -> QueryEmbedding:
+        return await embed_query(embedding.batcher, embedding.model, query)
+
+    return router

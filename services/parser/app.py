@@ -1,0 +1,85 @@
+"""The parser's process: what it is wired from, and its one subscriber."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+from faststream.rabbit import Channel, RabbitRouter
+from faststream.rabbit.annotations import RabbitMessage
+from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
+from prometheus_client import CollectorRegistry
+
+from contracts import topology
+from contracts.commands import ParseDocument
+from services.parser.parsing import Parsing
+from services.parser.sandbox import Sandbox
+from services.runtime.broker import create_broker, passive_queue
+from services.runtime.database import create_engine, required_database_url
+from services.runtime.health import broker_check, database_check
+from services.runtime.intake import take_up
+from services.runtime.migrate import migrate_when_up
+from services.runtime.objects import Objects
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.settings import Settings
+from services.runtime.settlement import decode_as, settle
+from services.runtime.topology import declare_topology
+from services.runtime.worker import worker_app
+
+
+def create_app(settings: Settings) -> AsgiFastStream:
+    """Wire the parser; connections open in its lifespan."""
+    registry = CollectorRegistry()
+    database_url = required_database_url(settings)
+    engine = create_engine(database_url)
+    broker = create_broker(settings, "parser", [RabbitPrometheusMiddleware(registry=registry)])
+    publisher = Publisher(broker)
+    parsing = Parsing(
+        engine=engine,
+        objects=Objects(settings.object_store_url),
+        sandbox=_sandbox(settings),
+        publisher=publisher,
+        reporter=Reporter(publisher, "parser"),
+        batch_chunks=settings.embed_batch_chunks,
+    )
+    broker.include_router(_router(parsing, prefetch=settings.parse_concurrency))
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(engine.dispose)
+            await migrate_when_up(database_url)
+            await declare_topology(settings.rabbitmq_url)
+            await stack.enter_async_context(parsing.sandbox)
+            yield
+
+    checks = {"broker": broker_check(broker), "database": database_check(engine)}
+    return worker_app(broker, lifespan, checks, registry)
+
+
+def _router(parsing: Parsing, *, prefetch: int) -> RabbitRouter:
+    router = RabbitRouter(middlewares=[settle("parse", parsing.publisher)])
+
+    @router.subscriber(
+        passive_queue(topology.PARSE),
+        channel=Channel(prefetch_count=prefetch, on_return_raises=True),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=decode_as(ParseDocument),
+    )
+    async def on_parse_document(command: ParseDocument, message: RabbitMessage) -> None:
+        document = await take_up(parsing.engine, parsing.publisher, parsing.reporter, command, message)
+        if document is not None:
+            await parsing.parse(document)
+
+    return router
+
+
+def _sandbox(settings: Settings) -> Sandbox:
+    return Sandbox(
+        processes=settings.parse_concurrency,
+        memory_bytes=settings.parse_memory_bytes,
+        timeout_seconds=settings.parse_timeout_seconds,
+        pdf_engine=settings.pdf_engine,
+        embedding_model=settings.embedding_model,
+    )

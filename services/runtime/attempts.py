@@ -1,0 +1,68 @@
+"""Starts an attempt at a document: the first, after an upload, and each further one."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.commands import ParseDocument
+from contracts.statuses import Status
+from services.runtime.fence import FencedDocument, Superseded
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.tables import documents
+
+
+async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int) -> FencedDocument:
+    """Make the attempt after ``ended`` the current one, which fences the older ones off.
+
+    Raises Superseded when another attempt has begun meanwhile, or the document was deleted.
+    """
+    now = datetime.now(UTC)
+    lock = (
+        select(documents.c.document_id)
+        .where(documents.c.document_id == document_id, documents.c.attempt == ended)
+        .where(documents.c.deleted_at.is_(None), documents.c.sha256.is_not(None))
+        .with_for_update()
+    )
+    bump = (
+        update(documents)
+        .where(documents.c.document_id == document_id)
+        .values(attempt=ended + 1, attempted_at=now, commanded_at=None)
+        .returning(documents.c.owner_id, documents.c.filename, documents.c.file_type, documents.c.size)
+    )
+    async with engine.begin() as connection:
+        if (await connection.execute(lock)).one_or_none() is None:
+            raise Superseded(f"{document_id} attempt {ended}")
+        row = (await connection.execute(bump)).one()
+    owner_id, filename, file_type, size = row
+    return FencedDocument(document_id, ended + 1, owner_id, filename, file_type, size, is_done=False)
+
+
+async def launch(
+    engine: AsyncEngine, publisher: Publisher, reporter: Reporter, document: FencedDocument
+) -> None:
+    """Say that parsing has been asked for, ask for it, and note that both are with the broker.
+
+    The event comes first, so that no event of the parser can precede it. A crash on the way leaves
+    ``commanded_at`` null, and the sweeper launches the document again. Raises Unavailable.
+    """
+    await reporter.report(
+        document,
+        Status.PARSING_STARTED,
+        "The document waits to be parsed.",
+        {"size": document.size},
+    )
+    await command(engine, publisher, document)
+
+
+async def command(engine: AsyncEngine, publisher: Publisher, document: FencedDocument) -> None:
+    """Ask the parser for the document's current attempt. Raises Unavailable."""
+    await publisher.command(ParseDocument(document_id=document.document_id, attempt=document.attempt))
+    note = (
+        update(documents)
+        .where(documents.c.document_id == document.document_id, documents.c.attempt == document.attempt)
+        .values(commanded_at=func.now())
+    )
+    async with engine.begin() as connection:
+        await connection.execute(note)

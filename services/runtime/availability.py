@@ -1,0 +1,25 @@
+"""Which errors pass by themselves: a dependency is away, and the work should be tried again."""
+
+from aio_pika.exceptions import AMQPError
+from obstore.exceptions import BaseError as ObjectStoreError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+BROKER_ERRORS = (AMQPError, ConnectionError, TimeoutError, OSError)
+
+
+class Unavailable(Exception):
+    """``dependency`` (``broker``, ``database``, ``object store`` or ``embedder``) does not answer."""
+
+    def __init__(self, dependency: str, reason: str) -> None:
+        super().__init__(f"the {dependency} does not answer: {reason}")
+        self.dependency = dependency
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed later without anybody changing it."""
+    if isinstance(error, (Unavailable, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(error, (AMQPError, ConnectionError, TimeoutError))

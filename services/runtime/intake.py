@@ -1,0 +1,46 @@
+"""Decides whether a delivery still means work: a stage looks here before it begins."""
+
+from faststream.rabbit.message import RabbitMessage
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.commands import EmbedChunks, ParseDocument
+from services.runtime.attempts import launch, open_next_attempt
+from services.runtime.fence import FencedDocument, fenced
+from services.runtime.logs import get_logger
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.settlement import REASON_HEADER
+
+log = get_logger(__name__)
+
+
+async def take_up(
+    engine: AsyncEngine,
+    publisher: Publisher,
+    reporter: Reporter,
+    command: ParseDocument | EmbedChunks,
+    message: RabbitMessage,
+) -> FencedDocument | None:
+    """The document to work on, or None when this attempt has ended already and nobody asked again.
+
+    A dead letter that was moved back, or a command that a person wrote in the management UI, asks again: the
+    document starts a new attempt, since ``failed`` and ``embedded`` are terminal within one. Raises
+    Superseded when the document was deleted or started anew.
+    """
+    async with fenced(engine, command.document_id, command.attempt) as (_, document):
+        pass
+    if not document.is_done:
+        return document
+    if not is_put_in_by_hand(message):
+        log.info("already done", document_id=document.document_id, attempt=document.attempt)
+        return None
+    renewed = await open_next_attempt(engine, document.document_id, ended=document.attempt)
+    await launch(engine, publisher, reporter, renewed)
+    return None
+
+
+def is_put_in_by_hand(message: RabbitMessage) -> bool:
+    """Whether a person, and not one of our stages, put this message into the queue."""
+    raw = message.raw_message
+    was_dead = REASON_HEADER in raw.headers or "x-death" in raw.headers
+    return was_dead or not (raw.app_id or "").startswith("stagecast.")

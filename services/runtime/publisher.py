@@ -1,0 +1,105 @@
+"""Publishes events and commands, and returns only when the broker has confirmed them.
+
+A message that the broker returned as unroutable is published again: for a fraction of a second after a
+broker's restart a stream isn't there yet, and the event would be lost without a word.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from aio_pika.abc import HeadersType
+from faststream.rabbit import RabbitBroker
+
+from contracts import topology
+from contracts.commands import EmbedChunks, ParseDocument
+from contracts.events import LogEvent
+from services.runtime.availability import BROKER_ERRORS, Unavailable
+from services.runtime.broker import passive_exchange
+
+CONFIRM_SECONDS = 5.0
+PAUSE_SECONDS = 0.1
+
+Command = ParseDocument | EmbedChunks
+
+_STAGE_OF: dict[type[Command], str] = {ParseDocument: "parse", EmbedChunks: "embed"}
+
+
+class Publisher:
+    """Publishes with confirm, again until ``patience_seconds`` have passed; then raises Unavailable."""
+
+    def __init__(self, broker: RabbitBroker, *, patience_seconds: float = 15.0) -> None:
+        self._broker = broker
+        self._patience_seconds = patience_seconds
+
+    async def event(self, event: LogEvent) -> None:
+        """Append an event to the log."""
+        await self._publish(
+            topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, event.document_id
+        )
+
+    async def command(self, command: Command) -> None:
+        """Ask the stage that the command's type belongs to."""
+        stage = _STAGE_OF[type(command)]
+        message_id = f"{command.document_id}/{command.attempt}"
+        if isinstance(command, EmbedChunks):
+            message_id += f"/{command.batch}"
+        await self._publish(
+            topology.COMMANDS,
+            stage,
+            command.to_wire(),
+            type(command).__name__,
+            message_id,
+            command.document_id,
+        )
+
+    async def forward(
+        self,
+        exchange: topology.Exchange,
+        routing_key: str,
+        body: bytes,
+        *,
+        message_type: str | None,
+        message_id: str | None,
+        correlation_id: str | None,
+        headers: HeadersType,
+    ) -> None:
+        """Put a delivery as it is on another exchange (a retry queue or a dead letter)."""
+        await self._publish(
+            exchange, routing_key, body, message_type or "", message_id or "", correlation_id or "", headers
+        )
+
+    async def _publish(
+        self,
+        exchange: topology.Exchange,
+        routing_key: str,
+        body: bytes,
+        message_type: str,
+        message_id: str,
+        correlation_id: str,
+        headers: HeadersType | None = None,
+    ) -> None:
+        reason = "no confirm in time"
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                while True:
+                    try:
+                        await self._broker.publish(
+                            body,
+                            exchange=passive_exchange(exchange),
+                            routing_key=routing_key,
+                            persist=True,
+                            timeout=CONFIRM_SECONDS,
+                            content_type="application/json",
+                            message_type=message_type,
+                            message_id=message_id,
+                            correlation_id=correlation_id,
+                            timestamp=datetime.now(UTC),
+                            headers=headers,
+                        )
+                    except BROKER_ERRORS as error:
+                        reason = str(error) or type(error).__name__
+                        await asyncio.sleep(PAUSE_SECONDS)
+                    else:
+                        return
+        except TimeoutError as error:
+            raise Unavailable("broker", reason) from error

@@ -1,0 +1,160 @@
+"""The tables: who owns which column, and why.
+
+``documents`` has two halves. The intake half (what was uploaded, which attempt is the current one) is written
+by the API when a person acts. The projected half (status and what follows from it) is written by the
+projector alone, from the log of events. ``attempts``, ``chunks``, ``embeddings`` and ``embedded_batches`` are
+the stages' own work, keyed so that doing it twice changes nothing.
+"""
+
+from datetime import datetime
+
+from pgvector.sqlalchemy import Vector
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+
+def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+documents = Table(
+    "documents",
+    metadata,
+    # Intake: what was uploaded.
+    Column("document_id", Text, primary_key=True),
+    Column("owner_id", Text),
+    Column("filename", Text),
+    Column("file_type", Text),
+    Column("size", BigInteger),
+    Column("sha256", Text),  # hex; null for a document that only an external producer reports on
+    _moment("created_at", nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="1"),  # the current one; fences older work off
+    Column("visible_attempt", Integer),  # whose embeddings search sees
+    _moment("commanded_at"),  # null until the broker confirmed ParseDocument for the current attempt
+    _moment("attempted_at", nullable=False),
+    _moment("deleted_at"),
+    # Projected from the log of events.
+    Column("status", Text, nullable=False),
+    Column("status_attempt", Integer, nullable=False),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("page_count", Integer),
+    Column("chunk_count", Integer),
+    Column("embedded_count", Integer),
+    Column("error", JSONB),
+    Column("stages", JSONB, nullable=False, server_default="{}"),
+    _moment("updated_at", nullable=False),
+    Column("event", JSONB),  # the newest status event, as on the wire
+    Column("event_position", Text),  # its id in the log
+    # One document per owner and content: the same bytes again are answered with the same document.
+    Index(
+        "documents_content",
+        text("coalesce(owner_id, '')"),
+        "sha256",
+        unique=True,
+        postgresql_where=text("sha256 IS NOT NULL AND deleted_at IS NULL"),
+    ),
+    Index("documents_newest", text("created_at DESC"), text("document_id DESC")),
+    Index(
+        "documents_under_way", "document_id", postgresql_where=text("status NOT IN ('embedded', 'failed')")
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("document_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("page_count", Integer),
+    Column("chunk_count", Integer, nullable=False),
+    Column("token_count", Integer, nullable=False),
+    Column("batch_chunks", Integer, nullable=False),
+    Column("batches", Integer, nullable=False),
+    Column("batches_done", Integer, nullable=False, server_default="0"),
+    Column("embedded_count", Integer, nullable=False, server_default="0"),
+    Column("details", JSONB, nullable=False, server_default="{}"),  # pagesFailed, title, author …
+    _moment("started_at", nullable=False),
+    Column("parsed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("embedding_started_at"),
+    PrimaryKeyConstraint("document_id", "attempt"),
+    ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("document_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("token_count", Integer, nullable=False),
+    Column("page_start", Integer),
+    Column("page_end", Integer),
+    Column("headings", JSONB, nullable=False, server_default="[]"),
+    PrimaryKeyConstraint("document_id", "attempt", "index"),
+    ForeignKeyConstraint(
+        ["document_id", "attempt"], ["attempts.document_id", "attempts.attempt"], ondelete="CASCADE"
+    ),
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("document_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("embedding", Vector(), nullable=False),  # unit length; its dimensions are the model's
+    PrimaryKeyConstraint("document_id", "attempt", "index"),
+    ForeignKeyConstraint(
+        ["document_id", "attempt", "index"],
+        ["chunks.document_id", "chunks.attempt", "chunks.index"],
+        ondelete="CASCADE",
+    ),
+)
+
+embedded_batches = Table(
+    "embedded_batches",
+    metadata,
+    Column("document_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("batch", Integer, nullable=False),
+    PrimaryKeyConstraint("document_id", "attempt", "batch"),
+    ForeignKeyConstraint(
+        ["document_id", "attempt"], ["attempts.document_id", "attempts.attempt"], ondelete="CASCADE"
+    ),
+)
+
+projections = Table(
+    "projections",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Text, nullable=False),  # the id of the last event that was applied
+)
+
+webhook_receipts = Table(
+    "webhook_receipts",
+    metadata,
+    Column("producer", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("event", JSONB, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("confirmed_at"),  # null until the broker confirmed the event
+    PrimaryKeyConstraint("producer", "message_id"),
+    Index("webhook_receipts_age", "received_at"),
+)
