@@ -3,22 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 from services.api.access import refuse_open_door
-from services.api.asyncapi import asyncapi_router
 from services.api.dead_letters import dead_letter_router
 from services.api.deletion import Deletion
 from services.api.events.log import EventLog
-from services.api.operations import operations_router
 from services.api.parts import Parts
 from services.api.problems import install_problems
 from services.api.projector import run_projector
 from services.api.query_embedder import QueryEmbedder
-from services.api.routes import router
+from services.api.routes import documents, events, webhook
+from services.api.routes.asyncapi import asyncapi_router
+from services.api.routes.operations import operations_router
+from services.api.routes.page import page_router
 from services.api.sweeper import run_sweeper
 from services.api.uploads import Uploads
 from services.api.webhook import Webhook
@@ -33,8 +32,6 @@ from services.runtime.topology import declare_topology
 
 PATIENCE_SECONDS = 5.0
 """How long a request waits for the broker's confirm; then it is answered 503."""
-
-PAGE = Path(__file__).parent / "page"
 
 
 def create_parts(settings: Settings) -> Parts:
@@ -68,10 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Stagecast", version="1", lifespan=_lifespan)
     app.state.parts = parts
     install_problems(app)
-    app.include_router(router)
+    for routes in (documents, events, webhook):
+        app.include_router(routes.router)
     app.include_router(operations_router(parts))
     app.include_router(asyncapi_router(settings))
-    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.include_router(page_router())
     return app
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fastapi import Request
 from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,3 +31,9 @@ class Parts:
     deletion: Deletion
     webhook: Webhook
     query_embedder: QueryEmbedder
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the process that answers a request."""
+    parts: Parts = request.app.state.parts
+    return parts

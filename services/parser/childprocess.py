@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ _INHERITED_PREFIXES = ("HF_H", "HF_ENDPOINT", "PYTHON")
 """Of the environment: a child gets no password of ours that a file could make it give away."""
 
 _STDERR_BLOCKS = 20
+_ENDING_SECONDS = 1
 
 
 class ChildDied(Exception):
@@ -115,6 +117,11 @@ class ChildProcess:
         await self._listening
 
     async def _raise_died(self) -> frames.Answer:
+        # Signalling a process that has just ended makes subprocess collect its status before asyncio can,
+        # which then knows none. So only what lives on with its pipe closed, or talks nonsense, is killed.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING_SECONDS):
+                await self._process.wait()
         await self.kill()
         raise ChildDied(self._process.returncode, "\n".join(self._stderr))
 

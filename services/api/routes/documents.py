@@ -1,35 +1,19 @@
-"""The routes under ``/api/v1``: decode, call, answer."""
+"""``/api/v1/documents`` and ``/api/v1/search``."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.statuses import Status
 from services.api.access import AnyCaller
 from services.api.catalog import list_chunks, list_documents, read_document
-from services.api.events.filters import Filter, View
-from services.api.events.stream import ClientStream, Wish
 from services.api.multipart import IncomingFile
-from services.api.parts import Parts
+from services.api.parts import parts_of
 from services.api.problems import Problem
 from services.api.search import SearchRequest, SearchResult, search
 from services.api.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
-from services.api.webhook import MAX_BODY_BYTES, Accepted, authenticate, decode_report
 
-SSE_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
-
-router = APIRouter(prefix="/api/v1")
-
-
-def parts_of(request: Request) -> Parts:
-    """What the process was wired from."""
-    parts: Parts = request.app.state.parts
-    return parts
+router = APIRouter(prefix="/api/v1", tags=["documents"])
 
 
 @router.post("/documents", status_code=202, response_model=DocumentView)
@@ -110,59 +94,6 @@ async def find(request: Request, who: AnyCaller, wanted: SearchRequest) -> Searc
     parts = parts_of(request)
     query = await parts.query_embedder.embed(wanted.query)
     return await search(parts.engine, who, wanted, query)
-
-
-@router.get("/events", response_class=StreamingResponse)
-async def events(
-    request: Request,
-    who: AnyCaller,
-    document_id: Annotated[list[str] | None, Query(alias="documentId")] = None,
-    status: Annotated[list[Status] | None, Query()] = None,
-    file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
-    source: Annotated[list[str] | None, Query()] = None,
-    snapshot: bool = False,
-    last_event_id: Annotated[str | None, Header()] = None,
-    query_last_event_id: Annotated[str | None, Query(alias="lastEventId")] = None,
-) -> StreamingResponse:
-    """The live stream of status events, as Server-Sent Events."""
-    parts = parts_of(request)
-    wanted = Filter(
-        document_ids=frozenset(document_id or ()),
-        statuses=frozenset(one.value for one in status or ()),
-        file_types=frozenset(file_type or ()),
-        sources=frozenset(source or ()),
-    )
-    wish = Wish(View(who, wanted), last_event_id or _resume_id(request, query_last_event_id), snapshot)
-    stream = ClientStream(parts.event_log, parts.engine, wish, parts.settings.heartbeat_seconds)
-    return StreamingResponse(stream.frames(), headers=SSE_HEADERS)
-
-
-@router.post("/events/webhook/document-processing", status_code=202)
-async def webhook(
-    request: Request,
-    x_webhook_key: Annotated[str | None, Header()] = None,
-    webhook_id: Annotated[str | None, Header(max_length=256)] = None,
-) -> Accepted:
-    """Take a status event of an external producer."""
-    parts = parts_of(request)
-    producer = authenticate(x_webhook_key, parts.settings.producer_keys)
-    report = decode_report(request.headers.get("content-type", ""), await _bounded_body(request))
-    return await parts.webhook.accept(producer, report, webhook_id)
-
-
-async def _bounded_body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            break  # decode_report refuses it
-    return bytes(body)
-
-
-def _resume_id(request: Request, last_event_id: str | None) -> str | None:
-    # The names that EventSource polyfills use where a header can't be set.
-    query: Any = request.query_params
-    return last_event_id or query.get("last_event_id") or query.get("evs_last_event_id")
 
 
 def _ended_attempt(document: DocumentView) -> int:

@@ -1,0 +1,27 @@
+"""``/``: the control panel page and its files, each a route, so that other paths keep their 404 and 405."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+PAGE = Path(__file__).parents[1] / "page"
+
+
+def page_router() -> APIRouter:
+    """One route per file of the page."""
+    router = APIRouter(include_in_schema=False)
+    for path in sorted(PAGE.iterdir()):
+        if path.is_file():
+            name = "" if path.name == "index.html" else path.name
+            router.add_api_route(f"/{name}", _sender(path), methods=["GET", "HEAD"])
+    return router
+
+
+def _sender(path: Path) -> Callable[[], Awaitable[FileResponse]]:
+    async def send() -> FileResponse:
+        # Revalidated each time: a page of yesterday and an API of today may not fit.
+        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    return send
