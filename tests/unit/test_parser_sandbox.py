@@ -155,7 +155,8 @@ async def test_a_pdf_that_crashes_pdfium_is_read_by_pypdf(write: Write) -> None:
         (child,) = children()
         os.kill(child, signal.SIGSTOP)
         parsing = asyncio.create_task(parse(box, path))
-        await asyncio.sleep(0)
+        for _turn_of_the_loop in range(10):
+            await asyncio.sleep(0)  # until the task is in the pipe of the stopped child
         os.kill(child, signal.SIGSEGV)
         os.kill(child, signal.SIGCONT)
         assert (await parsing).chunks[0].text == "A page that stays."
