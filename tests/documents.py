@@ -32,7 +32,7 @@ def pdf(
     entries: dict[str | None, pypdf.generic.IndirectObject | None] = {None: None}
     for bookmark in outline:
         entries[bookmark.title] = writer.add_outline_item(
-            bookmark.title, bookmark.page - 1, parent=entries[bookmark.under]
+            title=bookmark.title, page_number=bookmark.page - 1, parent=entries[bookmark.under]
         )
     return _written(writer)
 
