@@ -52,6 +52,13 @@ _NOT_FOR_READERS = (
 )
 """Formats written in letters that are no text to read or to search."""
 
+_OOXML = "application/vnd.openxmlformats-officedocument"
+_OFFICE_MEMBERS = {
+    b"word/": f"{_OOXML}.wordprocessingml.document",
+    b"xl/": f"{_OOXML}.spreadsheetml.sheet",
+    b"ppt/": f"{_OOXML}.presentationml.presentation",
+}
+
 _LONGEST_GAP = 1024
 
 _PREAMBLES = (("<!--", "-->"), ("<?", "?>"))
@@ -141,7 +148,18 @@ def _first_tag(text: str) -> int:
         start = stop + len(end)
 
 
+def _archive_type(head: bytes) -> str:
+    """What a zip archive is a container for; its first members tell."""
+    # OpenDocument and EPUB begin with an uncompressed member that is the media type (OCF 3.3, 4.3).
+    if declared := re.match(rb"PK\x03\x04.{26}mimetype([a-z0-9.+/-]{3,100})(?=PK)", head, re.DOTALL):
+        kind = declared[1].decode()
+        return "application/zip" if kind in SUPPORTED else kind
+    return next((kind for member, kind in _OFFICE_MEMBERS.items() if member in head), "application/zip")
+
+
 def _binary_type(head: bytes) -> str:
+    if head.startswith(b"PK\x03\x04"):
+        return _archive_type(head)
     try:
         matches = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):

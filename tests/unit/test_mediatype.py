@@ -1,4 +1,6 @@
 import codecs
+import zipfile
+from io import BytesIO
 
 import pytest
 
@@ -7,6 +9,14 @@ from tests import documents
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x06\x00\x00\x00"
 ZIP = b"PK\x03\x04\x14\x00\x00\x00\x08\x00" + bytes(range(256))
+
+
+def archive(**members: str) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, text in members.items():
+            file.writestr(name, text)
+    return out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -33,6 +43,20 @@ def test_content_decides_and_the_name_only_among_kinds_of_text(
     head: bytes, filename: str, expected: str
 ) -> None:
     assert detect(head, filename) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"mimetype": "application/epub+zip", "a": "x"}, "application/epub+zip"),
+        ({"[Content_Types].xml": "", "xl/workbook.xml": ""}, "spreadsheetml.sheet"),
+        ({"[Content_Types].xml": "", "ppt/presentation.xml": ""}, "presentationml.presentation"),
+        ({"notes.txt": "x"}, "application/zip"),
+        ({"mimetype": "text/plain"}, "application/zip"),
+    ],
+)
+def test_an_archive_is_what_its_members_say(members: dict[str, str], expected: str) -> None:
+    assert detect(archive(**members), "a.pdf").endswith(expected)
 
 
 def test_an_archive_is_not_taken_for_what_it_is_called() -> None:
