@@ -17,6 +17,7 @@ DOCUMENTS = "/api/v1/documents"
 WEBHOOK = "/api/v1/events/webhook/document-processing"
 
 ANSWER_SECONDS = 60.0
+CHECK_SECONDS = 10.0
 
 
 class Api:
@@ -67,7 +68,7 @@ class Api:
 
     async def check(self, path: str) -> None:
         """Raise unless ``path`` answers 2xx."""
-        await self._send("GET", path)
+        await self._send("GET", path, timeout=CHECK_SECONDS)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         async with reaching(self.url):

@@ -64,7 +64,7 @@ async def _stream_connects(api: Api) -> str:
             return "the stream says connected"
     except TimeoutError:
         raise CommandFailed(
-            f"The stream opened, but said nothing in {STREAM_SECONDS:.0f} s: a proxy may hold it back"
+            f"No word from the stream in {STREAM_SECONDS:.0f} s: the server hangs, or a proxy holds it back"
         ) from None
 
 
@@ -86,7 +86,9 @@ async def _webhook_comes_back(api: Api, key: str | None) -> str:
             await api.notify(key, event)
             await following.until_done()
     except TimeoutError:
-        raise CommandFailed("The webhook took the event, but the stream did not bring it") from None
+        raise CommandFailed(
+            f"What was posted there did not come back on the stream in {STREAM_SECONDS:.0f} s"
+        ) from None
     finally:
         # Servers need not keep documents that only a webhook told of.
         with suppress(CommandFailed):

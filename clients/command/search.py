@@ -29,7 +29,7 @@ async def search(api: Api, query: str, limit: int, documents: Sequence[str]) -> 
 def _table(items: list[dict[str, Any]]) -> Table:
     table = Table(box=SIMPLE, expand=True, show_edge=False, pad_edge=False, header_style="dim")
     table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("document", max_width=32, overflow="fold", style="bold")
+    table.add_column("document", max_width=24, overflow="fold", style="bold")
     table.add_column("pages", no_wrap=True)
     table.add_column("text", ratio=1)
     for item in items:
