@@ -21,6 +21,7 @@ from local import rabbitmq
 from local.failures import StartFailed
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
+from tests.system import System
 from tests.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -174,3 +175,28 @@ def chromium() -> Path:
     if not CHROMIUM.exists():
         missing(f"{CHROMIUM} is missing: `make test` installs it.")
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
+    """The whole running system, shared by all tests that leave it as it was: no kills here."""
+    with _system(rabbitmq_url, management_url, database_url) as running:
+        running.start("embedder", "api", "parser")
+        yield running
+
+
+@pytest.fixture
+def own_system(rabbitmq_url: str, management_url: str, fresh_database_url: str) -> Iterator[System]:
+    """A system of the test's own, not yet started; what it starts may be killed."""
+    with _system(rabbitmq_url, management_url, fresh_database_url) as running:
+        yield running
+
+
+@contextmanager
+def _system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
+    with VirtualHosts(rabbitmq_url, management_url).fresh() as vhost_url, _directory() as directory:
+        running = System(directory, vhost_url, database_url)
+        try:
+            yield running
+        finally:
+            running.stop()

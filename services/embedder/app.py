@@ -5,17 +5,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
-from faststream.rabbit import Channel, RabbitRouter
+from faststream.rabbit import Channel, RabbitBroker, RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
 from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
 from prometheus_client import CollectorRegistry
 
 from contracts import topology
-from contracts.commands import EmbedChunks, EmbedQuery, QueryEmbedding
+from contracts.commands import EmbedChunks, EmbedQuery
 from services.embedder.batching import Batcher
 from services.embedder.embedding import Embedding
 from services.embedder.model import load_model
-from services.embedder.queries import embed_query
+from services.embedder.queries import embed_query, reply
 from services.runtime.broker import create_broker, passive_queue
 from services.runtime.database import create_engine, required_database_url
 from services.runtime.health import broker_check, database_check
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> AsgiFastStream:
         publisher=publisher,
         reporter=Reporter(publisher, "embedder"),
     )
-    broker.include_routers(_chunks_router(embedding), _query_router(embedding))
+    broker.include_routers(_chunks_router(embedding), _query_router(broker, embedding))
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -81,7 +81,7 @@ def _chunks_router(embedding: Embedding) -> RabbitRouter:
     return router
 
 
-def _query_router(embedding: Embedding) -> RabbitRouter:
+def _query_router(broker: RabbitBroker, embedding: Embedding) -> RabbitRouter:
     router = RabbitRouter()
 
     @router.subscriber(
@@ -90,7 +90,8 @@ def _query_router(embedding: Embedding) -> RabbitRouter:
         ack_policy=AckPolicy.REJECT_ON_ERROR,
         decoder=decode_as(EmbedQuery),
     )
-    async def on_embed_query(query: EmbedQuery) -> QueryEmbedding:
-        return await embed_query(embedding.batcher, embedding.model, query)
+    async def on_embed_query(query: EmbedQuery, message: RabbitMessage) -> None:
+        answer = await embed_query(embedding.batcher, embedding.model, query)
+        await reply(broker, message, answer)
 
     return router

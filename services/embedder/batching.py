@@ -14,11 +14,12 @@ import structlog
 
 from services.embedder.model import EmbeddingModel, Row, Vectors
 from services.embedder.window import MAX_ROWS, MAX_TOKENS, Window
+from services.runtime.availability import Transient
 
 log = structlog.get_logger(__name__)
 
 
-class BatcherStopped(RuntimeError):
+class BatcherStopped(Transient):
     """The batcher has stopped, and these texts were not embedded; another process may."""
 
 

@@ -1,8 +1,29 @@
 """Embeds search queries ahead of bulk work and answers to the queue that the caller named."""
 
+from aio_pika.exceptions import PublishError
+from faststream.rabbit import RabbitBroker
+from faststream.rabbit.message import RabbitMessage
+
 from contracts.commands import EmbedQuery, QueryEmbedding
 from services.embedder.batching import Batcher
 from services.embedder.model import EmbeddingModel
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+async def reply(broker: RabbitBroker, message: RabbitMessage, answer: QueryEmbedding) -> None:
+    """Send an answer to whoever asked; nobody minds when the caller has gone meanwhile."""
+    try:
+        await broker.publish(
+            answer.to_wire(),
+            message.reply_to,
+            correlation_id=message.correlation_id,
+            content_type="application/json",
+            message_type=QueryEmbedding.__name__,
+        )
+    except PublishError:
+        log.info("the caller of a query is gone")
 
 
 async def embed_query(batcher: Batcher, model: EmbeddingModel, query: EmbedQuery) -> QueryEmbedding:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from services.parser import frames
+from services.runtime.availability import Transient
 
 _ROOT = Path(__file__).parents[2]
 
@@ -23,7 +24,7 @@ _STDERR_BLOCKS = 20
 _ENDING_SECONDS = 1
 
 
-class ChildDied(Exception):
+class ChildDied(Transient):
     """The child ended, or spoke nonsense, before it had answered.
 
     ``returncode`` is a signal if negative. ``stderr`` is the end of what it wrote.
@@ -41,7 +42,7 @@ class ChildDied(Exception):
         return self.returncode == -signal.SIGKILL or any(word in self.stderr for word in words)
 
 
-class ChildNotReady(Exception):
+class ChildNotReady(Transient):
     """A child ended before it could take a task, which is no document's fault."""
 
 

@@ -8,7 +8,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 BROKER_ERRORS = (AMQPError, ConnectionError, TimeoutError, OSError)
 
 
-class Unavailable(Exception):
+class Transient(Exception):
+    """A failure that is nobody's fault and passes by itself; the same work may succeed later."""
+
+
+class Unavailable(Transient):
     """``dependency`` (``broker``, ``database``, ``object store`` or ``embedder``) does not answer."""
 
     def __init__(self, dependency: str, reason: str) -> None:
@@ -18,7 +22,7 @@ class Unavailable(Exception):
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed later without anybody changing it."""
-    if isinstance(error, (Unavailable, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):
+    if isinstance(error, (Transient, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated

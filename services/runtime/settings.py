@@ -3,19 +3,19 @@
 A wrong value stops the start with a sentence that names it. ``.env.example`` lists all, with defaults.
 """
 
-import re
 import sys
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.access_settings import AccessSettings
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """Settings of every service; each reads those that concern it."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
@@ -25,12 +25,11 @@ class Settings(BaseSettings):
     parser_health_port: int = Field(default=3001, ge=0, le=65535)
     embedder_health_port: int = Field(default=3002, ge=0, le=65535)
 
-    rabbitmq_url: str = "amqp://guest:guest@localhost:5672/"
-    database_url: str | None = None
+    rabbitmq_url: str = Field(default="amqp://guest:guest@localhost:5672/", repr=False)
+    database_url: str | None = Field(default=None, repr=False)
     storage_url: str | None = None
     data_dir: Path = Path("data")
 
-    internal_api_key: str = ""
     auth_disabled: bool = False
 
     embedding_model: str = MODEL
@@ -68,17 +67,6 @@ class Settings(BaseSettings):
             raise ValueError("must begin with file:// or s3://")
         return url
 
-    @field_validator("internal_api_key")
-    @classmethod
-    def _names_producers(cls, text: str) -> str:
-        parse_producer_keys(text)
-        return text
-
-    @cached_property
-    def producer_keys(self) -> dict[str, tuple[str, ...]]:
-        """The live keys of each webhook producer, by its name."""
-        return parse_producer_keys(self.internal_api_key)
-
     @property
     def object_store_url(self) -> str:
         """Where documents' bytes are kept."""
@@ -91,23 +79,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             for problem in error.errors():
-                name = ".".join(str(part) for part in problem["loc"]).upper()
+                name = ".".join(str(part) for part in problem["loc"]).upper() or "The environment"
                 reason = problem["msg"].removeprefix("Value error, ")
                 sys.stderr.write(f"{name} has a wrong value: {reason}\n")
             raise SystemExit(2) from error
-
-
-def parse_producer_keys(text: str) -> dict[str, tuple[str, ...]]:
-    """Read ``name=key,name=key,key``; a bare key belongs to the producer ``internal``.
-
-    A producer may have two live keys, so that they can be rotated. Raises ValueError.
-    """
-    keys: dict[str, tuple[str, ...]] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, separator, key = entry.partition("=")
-        if not separator or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or not key.strip("="):
-            name, key = "internal", entry
-        keys[name] = (*keys.get(name, ()), key)
-        if len(keys[name]) > 2:
-            raise ValueError(f"the producer {name} has more than two keys")
-    return keys

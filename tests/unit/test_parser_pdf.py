@@ -1,3 +1,4 @@
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_progress_is_told_after_each_page(tmp_path: Path, engine: PdfEngineName)
     told: list[tuple[int, int]] = []
     pdf.read(path, Reading(engine, lambda done, count: told.append((done, count))))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_pdfium_reads_a_file_that_was_never_named() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(documents.pdf("This page has no name."))
+        file.flush()
+        engine = PdfiumEngine.open(Path(f"/proc/self/fd/{file.fileno()}"))
+        assert engine.text(0).strip() == "This page has no name."
+        engine.close()
 
 
 def test_a_scan_has_no_text_layer(parse: Parse) -> None:

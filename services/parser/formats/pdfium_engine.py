@@ -27,9 +27,13 @@ class PdfiumEngine:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a file; raises EncryptedError or pypdfium2.PdfiumError."""
+        # An open file and not its path, which pypdfium2 resolves: a copy that was never named has only a
+        # path under /proc, and what that resolves to does not exist.
+        file = path.open("rb")
         try:
-            return cls(pypdfium2.PdfDocument(path))
+            return cls(pypdfium2.PdfDocument(file, autoclose=True))
         except pypdfium2.PdfiumError as error:
+            file.close()
             if error.err_code in (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY):
                 raise EncryptedError from error
             raise
