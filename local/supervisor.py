@@ -29,12 +29,19 @@ class Supervisor:
     """Runs layers of parts: each layer is ready before the next one starts, and they stop in reverse.
 
     A part that ends by itself is started again, with a growing delay. Signals to stop: SIGINT, SIGTERM and
-    SIGHUP; the second one kills the services at once, so that nobody has to wait for a slow one.
+    SIGHUP; the second one kills the services at once, so that nobody has to wait for a slow one. It also
+    stops when ``abandoned`` says that nobody is left who could send one.
     """
 
-    def __init__(self, layers: Sequence[Sequence[Part]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Sequence[Part]],
+        say: Callable[[str], None],
+        abandoned: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._layers = layers
         self._say = say
+        self._abandoned = abandoned
         # Plain values, set by a signal's handler: an Event's lock may be held by the code it interrupts.
         self._stopping = False
         self._hurried = False
@@ -59,6 +66,9 @@ class Supervisor:
         elif time.monotonic() - self._asked > ONE_WISH_SECONDS:
             self._hurried = True
 
+    def _to_stop(self) -> bool:
+        return self._stopping or self._abandoned()
+
     def start(self, within: float = 120.0) -> None:
         """Start all parts and return when all are ready. Raises StartFailed or Interrupted."""
         self._deadline = time.monotonic() + within
@@ -75,7 +85,7 @@ class Supervisor:
     def _await(self, parts: Sequence[Part], started: Sequence[Part]) -> None:
         waiting = list(parts)
         while True:
-            if self._stopping:
+            if self._to_stop():
                 raise Interrupted
             self._look_after(started, patient=False)
             waiting = [part for part in waiting if not (part.running and part.ready())]
@@ -89,7 +99,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Look after the parts until a signal says stop."""
-        while not self._stopping:
+        while not self._to_stop():
             self._look_after([part for layer in self._layers for part in layer], patient=True)
             time.sleep(LOOK_EVERY)
 

@@ -7,6 +7,7 @@ from local.data_dir import DataDir
 from local.environment import read_environment
 from local.failures import StartFailed
 from local.foundation import Foundation, lay_foundation, without_password
+from local.make import make_was_told_to_stop
 from local.service import Service
 from local.services import NAMES, build_services
 from local.supervisor import Interrupted, Supervisor
@@ -31,7 +32,7 @@ def main(package: str = "services") -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     terminal.say(foundation.sentence)
-    supervisor = Supervisor([foundation.parts, services], terminal.say)
+    supervisor = Supervisor([foundation.parts, services], terminal.say, make_was_told_to_stop)
     return supervise(supervisor, terminal, addresses(services[0], foundation, directory))
 
 
