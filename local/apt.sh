@@ -46,8 +46,7 @@ quietly apt-get install -y -qq --no-install-recommends "$@"
 
 case " $* " in
 *" rabbitmq-server "*)
-    if command -v systemctl >/dev/null; then
-        systemctl disable --quiet rabbitmq-server.service epmd.socket epmd.service >/dev/null 2>&1 || true
-    fi
+    # Offline and without systemd as well; a service that was enabled would start with the machine.
+    deb-systemd-helper disable rabbitmq-server.service epmd.socket epmd.service >/dev/null 2>&1 || true
     ;;
 esac
