@@ -1,14 +1,30 @@
 """``python -m services.api``."""
 
 import asyncio
+import resource
+import socket
 from types import FrameType
 
 import uvicorn
 
 from services.api.app import create_app
+from services.api.events.connection import StreamProtocol
 from services.api.parts import Parts
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
+
+BACKLOG = 4096
+"""Connections that wait to be accepted: all clients come back at once after a restart."""
+
+HALF_OPEN = {
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 30,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): 10,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): 3,
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): 60_000,
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY): 1,
+}
+"""A peer that vanished without a word is noticed within a minute. Accepted sockets inherit all of it (Linux)."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -19,11 +35,17 @@ class DrainingServer(uvicorn.Server):
         self._parts = parts
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and notice half-open connections."""
         self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)  # type: ignore[arg-type]
+        await super().startup(sockets)
+        for listening in self.servers:
+            for sock in listening.sockets:
+                for (level, option), value in HALF_OPEN.items():
+                    sock.setsockopt(level, option, value)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called on SIGTERM and SIGINT, between two instructions of whatever runs."""
         if self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._parts.event_log.drain(), self._loop)
         super().handle_exit(sig, frame)
@@ -33,16 +55,25 @@ def main() -> None:
     """Read the settings, and serve until a signal."""
     settings = Settings.read()
     configure_logs(settings, "api")
+    _allow_many_files()
     app = create_app(settings)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
+        http=StreamProtocol,
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=10,
     )
     DrainingServer(config, app.state.parts).run()
+
+
+def _allow_many_files() -> None:
+    """An open stream is an open file, and 1024 of them is what a shell usually grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from contracts.events import DocumentDeleted
 from contracts.statuses import Status
 from services.api.events.entry import Entry
 from services.api.events.log import EventLog
-from services.api.events.position import Position
-from services.api.events.replay import Gap
+from services.api.events.position import Gap, Position
 from services.api.projection import DocumentState, fold
 from services.runtime.availability import is_transient
 from services.runtime.logs import get_logger

@@ -35,6 +35,9 @@ class Settings(AccessSettings):
     embedding_model: str = MODEL
     pdf_engine: Literal["auto", "pypdf", "pdfium"] = "auto"
     heartbeat_seconds: float = Field(default=30, gt=0)
+    event_lease_seconds: float = Field(default=3600, gt=0)
+    event_connections: int = Field(default=20_000, ge=1)
+    event_connections_per_user: int = Field(default=100, ge=1)
     max_upload_bytes: int = Field(default=104_857_600, gt=0)
 
     parse_concurrency: int = Field(default=2, ge=1, le=64)

@@ -47,6 +47,11 @@ class View:
     caller: Caller
     filter: Filter
 
+    @property
+    def is_total(self) -> bool:
+        """Whether every event is shown."""
+        return self.caller.sees_all and self.filter == Filter()
+
     def shows(self, event: LogEvent) -> bool:
         """Whether the caller may see an event and wants it."""
         return self.caller.may_see(event.owner_id) and self.filter.wants(event)

@@ -6,24 +6,36 @@ time, so that a slow reader holds neither a connection nor the tail back.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from services.api.events.entry import Entry
-from services.api.events.position import Position
-from services.api.events.replay import Gap, Piece, replay
+from services.api.events.position import Gap, Position
+from services.api.events.replay import PIECE, Piece, Replays
 from services.api.events.ring import Ring
 from services.api.events.stream_queue import consume_stream, mark_log
 from services.runtime.availability import BROKER_ERRORS
 from services.runtime.logs import get_logger
 
-PIECE = 1000
-"""Entries handed out at once."""
-MAX_REPLAYS = 8
-"""Connections for replay at the same time."""
+PREFILL = 2000
+"""Entries before the end that a new ring begins with: those who come back after a restart are near the end."""
 PAUSE_SECONDS = 0.3
 FIRST_DELIVERY_SECONDS = 5.0
 CATCH_UP_SECONDS = 2.0
 
 log = get_logger(__name__)
+
+
+class Follower(Protocol):
+    """Who is told about the log, between two turns of the event loop."""
+
+    def log_grew(self) -> None:
+        """The ring has new entries."""
+
+    def log_was_replaced(self, old: Ring) -> None:
+        """The ring is another one, and its cursors mean nothing in it; ``old`` still tells their positions."""
+
+    async def drain(self) -> None:
+        """The process is about to stop."""
 
 
 class EventLog:
@@ -32,22 +44,27 @@ class EventLog:
     def __init__(self, rabbitmq_url: str) -> None:
         self._url = rabbitmq_url
         self._ring: Ring | None = None
-        self.is_draining = False
+        self._replays = Replays(rabbitmq_url)
         self._opened = asyncio.Event()
         self._attached = asyncio.Event()
         self._grown = asyncio.Condition()
-        self._replays = asyncio.Semaphore(MAX_REPLAYS)
+        self._followers: list[Follower] = []
 
     @property
     def head(self) -> Position:
         """The newest position that this process has seen."""
-        return self._live_ring.head
+        return self.ring.head
 
     @property
-    def _live_ring(self) -> Ring:
+    def ring(self) -> Ring:
+        """The newest part of the log."""
         if self._ring is None:
             raise RuntimeError("the log was not opened yet")
         return self._ring
+
+    def follow(self, follower: Follower) -> None:
+        """Tell somebody whenever the log grows."""
+        self._followers.append(follower)
 
     async def run(self) -> None:
         """Feed the ring for ever, and attach again when the broker comes back."""
@@ -56,7 +73,7 @@ class EventLog:
                 await self._feed()
             except BROKER_ERRORS as error:
                 log.info("waiting for the log", reason=str(error) or type(error).__name__)
-                await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def opened(self) -> None:
         """Wait until the end of the log is known."""
@@ -69,34 +86,28 @@ class EventLog:
         the first one returned are no longer kept.
         """
         await self._catch_up(after)
-        ring = self._live_ring
-        known = ring.knows(after)
-        if known:
-            return Piece(ring.after(after.offset, limit))
-        if known is False:
-            return Piece((), Gap.UNKNOWN)
-        async with self._replays:
-            return await replay(self._url, after, ring.head, limit)
+        ring = self.ring
+        cursor = ring.locate(after)
+        if isinstance(cursor, Gap):
+            return Piece((), cursor)
+        if cursor is not None:
+            return Piece(ring.entries(cursor, limit))
+        return await self._replays.read(after, ring.head, limit)
 
     async def wait(self, after: Position, seconds: float) -> bool:
         """Wait until the head is no longer at a position; False when ``seconds`` pass first."""
-        return await self._until(lambda: self._live_ring.head != after, seconds)
-
-    async def wait_or_drain(self, after: Position, seconds: float) -> bool:
-        """``wait`` for clients: True also when the process drains, which others who follow do not care for."""
-        return await self._until(lambda: self.is_draining or self._live_ring.head != after, seconds)
+        return await self._until(lambda: self.head != after, seconds)
 
     async def drain(self) -> None:
-        """Wake everybody who waits, so that streams end before the server waits for them."""
-        self.is_draining = True
-        async with self._grown:
-            self._grown.notify_all()
+        """Let streams end before the server waits for them."""
+        for follower in self._followers:
+            await follower.drain()
 
     async def _catch_up(self, position: Position) -> None:
         """Let a replica that is a little behind the one that gave out an id come to it."""
-        if position.offset > self._live_ring.head.offset:
+        if position.offset > self.head.offset:
             await self._attached.wait()
-            await self._until(lambda: self._live_ring.head.offset >= position.offset, CATCH_UP_SECONDS)
+            await self._until(lambda: self.head.offset >= position.offset, CATCH_UP_SECONDS)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         try:
@@ -109,34 +120,65 @@ class EventLog:
     async def _feed(self) -> None:
         if self._ring is None:
             await self._open()
-        head = self._live_ring.head
+        head = self.head
         async with consume_stream(self._url, max(head.offset, 0)) as deliveries:
             first = await deliveries.read_within(FIRST_DELIVERY_SECONDS)
-            if not first or first[0].position != head:
+            if not first:
+                await self._open_if_made_anew(head)
+                return
+            if first[0].position != head:
                 log.warning("the log was truncated or made anew", position=str(head))
                 await self._open()
                 return
+            await self._append(first)
             self._attached.set()
             try:
-                await self._append(first)
                 while True:
                     await self._append(await deliveries.read())
             finally:
                 self._attached.clear()
 
+    async def _open_if_made_anew(self, head: Position) -> None:
+        """Nothing came from the head on: a slow broker, or a log that is shorter now than it was."""
+        end = await self._find_end()
+        if end.offset <= head.offset:
+            log.warning("the log was made anew", position=str(head))
+            await self._open()
+
     async def _open(self) -> None:
-        """Find the end of the log by putting a marker there: an empty stream and a slow one look alike."""
-        marker = await mark_log(self._url)
-        async with consume_stream(self._url, "last") as deliveries, asyncio.timeout(FIRST_DELIVERY_SECONDS):
-            entries = await deliveries.read()
-            while not any(entry.position.names(marker) for entry in entries):
-                entries += await deliveries.read()
-        self._ring = Ring(entries[0].position)
+        """Begin a ring at the end of the log."""
+        end = await self._find_end()
+        async with consume_stream(self._url, max(0, end.offset - PREFILL)) as deliveries:
+            entries: list[Entry] = []
+            while not entries or entries[-1].offset < end.offset:
+                arrived = await deliveries.read_within(FIRST_DELIVERY_SECONDS)
+                if not arrived:
+                    raise TimeoutError("the log delivers nothing")
+                entries += arrived
+        self._replace(Ring(entries[0].position))
         await self._append(entries[1:])
         self._opened.set()
 
+    async def _find_end(self) -> Position:
+        """Find the end by putting a marker there: an empty stream and a slow one look alike."""
+        marker = await mark_log(self._url)
+        async with consume_stream(self._url, "last") as deliveries, asyncio.timeout(FIRST_DELIVERY_SECONDS):
+            while True:
+                for entry in await deliveries.read():
+                    if entry.position.names(marker):
+                        return entry.position
+
+    def _replace(self, ring: Ring) -> None:
+        old, self._ring = self._ring, ring
+        self._replays.forget()
+        if old is not None:
+            for follower in self._followers:
+                follower.log_was_replaced(old)
+
     async def _append(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            self._live_ring.append(entry)
+            self.ring.append(entry)
+        for follower in self._followers:
+            follower.log_grew()
         async with self._grown:
             self._grown.notify_all()

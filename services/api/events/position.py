@@ -1,23 +1,34 @@
 """Where somebody is in the log of events: what ``id:``, ``position`` and ``Last-Event-ID`` carry.
 
 An id is ``<offset>-<tag>``: the offset of an event in the RabbitMQ stream, and four bytes of a hash of that
-event's own id. The offset alone would name another event after the stream was deleted and made again.
+event's own id. The offset alone would name another event after the stream was deleted and made again. With
+``.before`` behind it, it is the place just before that event: where a log begins whose older part was dropped.
 """
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Self
 
-_PATTERN = re.compile(r"(\d{1,19})-([0-9a-f]{8})")
+_PATTERN = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})(\.before)?")
 
 
-@dataclass(frozen=True, order=True)
+class Gap(StrEnum):
+    """Why events may be missing after a position; the ``reason`` of a ``reset``."""
+
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, order=True, slots=True)
 class Position:
-    """After the event at ``offset``; ``Position.start()`` is before the first one."""
+    """After the event at ``offset``, or just before it; ``Position.start()`` is before the first one."""
 
     offset: int
     tag: str
+    is_before: bool = False
 
     @classmethod
     def start(cls) -> Self:
@@ -35,11 +46,22 @@ class Position:
         if text == "start":
             return cls.start()
         match = _PATTERN.fullmatch(text)
-        return cls(int(match[1]), match[2]) if match else None
+        return cls(int(match[1]), match[2], match[3] is not None) if match else None
+
+    @property
+    def event(self) -> Self:
+        """The position of the event that this one names."""
+        return replace(self, is_before=False) if self.is_before else self
+
+    def before(self) -> Self:
+        """Just before the event that this one names, so that it is the first that follows."""
+        return replace(self, is_before=True)
 
     def names(self, event_id: str) -> bool:
         """Whether this is the position of the event ``event_id``."""
         return self == self.of(self.offset, event_id)
 
     def __str__(self) -> str:
-        return "start" if self.offset < 0 else f"{self.offset}-{self.tag}"
+        if self.offset < 0:
+            return "start"
+        return f"{self.offset}-{self.tag}" + (".before" if self.is_before else "")

@@ -1,29 +1,45 @@
 """``GET /api/v1/events``: the live stream."""
 
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 
 from contracts.statuses import Status
-from services.api.access import AnyCaller
+from services.api.access import StreamCaller
 from services.api.events.filters import Filter, View
-from services.api.events.stream import ClientStream, Wish
-from services.api.parts import parts_of
-
-SSE_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
-
-router = APIRouter(prefix="/api/v1", tags=["events"])
+from services.api.events.hub import Hub, Limits, Wish
+from services.api.events.response import EventStreamResponse
+from services.api.events.snapshot import read_snapshot
+from services.api.parts import Parts, parts_of
 
 
-@router.get("/events", response_class=StreamingResponse)
+@asynccontextmanager
+async def _hub_of_process(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    settings = parts.settings
+    limits = Limits(
+        heartbeat_seconds=settings.heartbeat_seconds,
+        lease_seconds=settings.event_lease_seconds,
+        connections=settings.event_connections,
+        connections_per_user=settings.event_connections_per_user,
+    )
+    app.state.event_hub = Hub(parts.event_log, limits)
+    try:
+        yield
+    finally:
+        # The signal has ended them already; under another server this is the first that is heard of it.
+        await app.state.event_hub.drain()
+
+
+router = APIRouter(prefix="/api/v1", tags=["events"], lifespan=_hub_of_process)
+
+
+@router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(
     request: Request,
-    who: AnyCaller,
+    who: StreamCaller,
     document_id: Annotated[list[str] | None, Query(alias="documentId")] = None,
     status: Annotated[list[Status] | None, Query()] = None,
     file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
@@ -31,21 +47,35 @@ async def events(
     snapshot: bool = False,
     last_event_id: Annotated[str | None, Header()] = None,
     query_last_event_id: Annotated[str | None, Query(alias="lastEventId")] = None,
-) -> StreamingResponse:
+) -> EventStreamResponse:
     """The live stream of status events, as Server-Sent Events."""
-    parts = parts_of(request)
-    wanted = Filter(
+    hub: Hub = request.app.state.event_hub
+    view = View(who, _filter(document_id, status, file_type, source))
+    hub.admit(view)
+    resumed = last_event_id or query_last_event_id or _polyfill_id(request)
+    # The database answers before the response begins: when it is away the caller gets a problem, not a torn stream.
+    newest: Sequence[bytes] = ()
+    if snapshot and not resumed:
+        newest, position = await read_snapshot(parts_of(request).engine, view)
+        resumed = str(position)
+    return EventStreamResponse(hub, Wish(view, resumed, newest=newest))
+
+
+def _filter(
+    document_id: list[str] | None,
+    status: list[Status] | None,
+    file_type: list[str] | None,
+    source: list[str] | None,
+) -> Filter:
+    return Filter(
         document_ids=frozenset(document_id or ()),
         statuses=frozenset(one.value for one in status or ()),
         file_types=frozenset(file_type or ()),
         sources=frozenset(source or ()),
     )
-    wish = Wish(View(who, wanted), last_event_id or _resume_id(request, query_last_event_id), snapshot)
-    stream = ClientStream(parts.event_log, parts.engine, wish, parts.settings.heartbeat_seconds)
-    return StreamingResponse(stream.frames(), headers=SSE_HEADERS)
 
 
-def _resume_id(request: Request, last_event_id: str | None) -> str | None:
+def _polyfill_id(request: Request) -> str | None:
     # The names that EventSource polyfills use where a header can't be set.
-    query: Any = request.query_params
-    return last_event_id or query.get("last_event_id") or query.get("evs_last_event_id")
+    query = request.query_params
+    return query.get("last_event_id") or query.get("evs_last_event_id")

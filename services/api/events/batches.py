@@ -1,0 +1,63 @@
+"""Frames joined for everybody who sees the same of the log: built once, sent as one bytes object to each."""
+
+from dataclasses import dataclass
+
+from services.api.events.filters import View
+from services.api.events.frames import encode_chunk
+from services.api.events.ring import Ring
+
+MAX_BYTES = 65_536
+"""In one batch; what a client is behind more than this goes out as its connection drains."""
+MAX_ENTRIES = 2000
+"""Looked at for one batch, so that a filter that lets nothing pass keeps nobody waiting."""
+MAX_CACHED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a view shows between a cursor and ``end``; ``shown`` is the cursor after the last frame in it."""
+
+    end: int
+    shown: int
+    data: bytes
+    chunk: bytes
+
+
+class Batches:
+    """The batches of one view, and how many clients share it."""
+
+    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "view")
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.is_total = view.is_total
+        self.clients = 0
+        self._cache: dict[int, Batch] = {}
+        self._ring: Ring | None = None
+        self._end = 0
+
+    def after(self, ring: Ring, cursor: int) -> Batch:
+        """The batch from a cursor on."""
+        if self.clients < 2:
+            return self._build(ring, cursor)
+        if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
+            self._cache.clear()
+            self._ring, self._end = ring, ring.end
+        batch = self._cache.get(cursor)
+        if batch is None:
+            batch = self._cache[cursor] = self._build(ring, cursor)
+        return batch
+
+    def _build(self, ring: Ring, cursor: int) -> Batch:
+        frames: list[bytes] = []
+        size, shown, shows = 0, cursor, self.view.shows
+        for entry in ring.entries(cursor, MAX_ENTRIES):
+            cursor += 1
+            if entry.event is not None and shows(entry.event):
+                frames.append(entry.frame)
+                shown = cursor
+                size += len(entry.frame)
+                if size >= MAX_BYTES:
+                    break
+        data = b"".join(frames)
+        return Batch(cursor, shown, data, encode_chunk(data))
