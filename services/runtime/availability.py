@@ -1,11 +1,12 @@
 """Which errors pass by themselves: a dependency is away, and the work should be tried again."""
 
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from obstore.exceptions import BaseError as ObjectStoreError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-BROKER_ERRORS = (AMQPError, ConnectionError, TimeoutError, OSError)
+# A channel whose connection is gone raises ChannelInvalidStateError, which is no AMQPError.
+BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, ConnectionError, TimeoutError, OSError)
 
 
 class Transient(Exception):
@@ -26,4 +27,4 @@ def is_transient(error: BaseException) -> bool:
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated
-    return isinstance(error, (AMQPError, ConnectionError, TimeoutError))
+    return isinstance(error, (AMQPError, ChannelInvalidStateError, ConnectionError, TimeoutError))

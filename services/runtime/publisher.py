@@ -96,7 +96,10 @@ class Publisher:
                             timestamp=datetime.now(UTC),
                             headers=headers,
                         )
-                    except BROKER_ERRORS as error:
+                    except (
+                        *BROKER_ERRORS,
+                        RuntimeError,
+                    ) as error:  # "No active transport", while it reconnects
                         reason = str(error) or type(error).__name__
                         await asyncio.sleep(PAUSE_SECONDS)
                     else:
