@@ -136,19 +136,19 @@ def server_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def database_url(server_url: str) -> Iterator[str]:
     """A database that was empty when the run began. All tests share it."""
-    with _empty_database(server_url) as url:
+    with empty_database(server_url) as url:
         yield url
 
 
 @pytest.fixture
 def fresh_database_url(server_url: str) -> Iterator[str]:
     """An empty database of the test's own."""
-    with _empty_database(server_url) as url:
+    with empty_database(server_url) as url:
         yield url
 
 
 @contextmanager
-def _empty_database(server_url: str) -> Iterator[str]:
+def empty_database(server_url: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
