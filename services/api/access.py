@@ -1,23 +1,43 @@
 """Who asks, and what they may see."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import ColumnElement, true
 
+from services.api.origins import refuse_other_origins
+from services.api.problems import Problem
+from services.api.rates import USER, Rates
+from services.api.tickets import InvalidTicket, Tickets
+from services.api.tokens import ADMIN, Claims, InvalidToken, Tokens
+from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 from services.runtime.tables import documents
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+COOKIE = "stagecast_token"
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody at the API; ``sees_all`` for the one local user and for administrators."""
+    """Somebody at the API; ``sees_all`` for the one local user and for administrators.
+
+    ``expires_at`` is when what proves it stops to; None for one that is never asked again.
+    """
 
     owner_id: str | None
     sees_all: bool
+    expires_at: datetime | None = None
+
+    @property
+    def claims(self) -> Claims:
+        """What a token of this caller would say."""
+        return Claims(self.owner_id or "", frozenset({ADMIN} if self.sees_all else ()), self.expires_at)
 
     def may_see(self, owner_id: str | None) -> bool:
         """Whether what belongs to ``owner_id`` is shown; what belongs to nobody is shown to everybody."""
@@ -33,18 +53,106 @@ class Caller:
 LOCAL_USER = Caller(owner_id=None, sees_all=True)
 
 
-def caller(request: Request) -> Caller:
-    """Without tokens configured there is one local user, who owns everything."""
-    return LOCAL_USER
+@dataclass(frozen=True)
+class Access:
+    """What callers are told apart with; ``tokens`` is None where there is one local user."""
+
+    tokens: Tokens | None
+    tickets: Tickets
+    rates: Rates
+    allowed_origins: tuple[str, ...] = ()
+
+    async def caller(self, request: Request, ticket: str | None = None) -> Caller:
+        """The caller, counted against their rate; raises Problem 401, 403 or 429, Unavailable."""
+        who = await self._identify(request, ticket)
+        await self.rates.count(request.scope, USER, who.owner_id or "")
+        return who
+
+    async def close(self) -> None:
+        """Close what it holds open."""
+        if self.tokens is not None:
+            await self.tokens.close()
+
+    async def claims(self, token: str) -> Claims:
+        """The claims of a token; raises Problem 401, Unavailable."""
+        if self.tokens is None:
+            raise Problem(404, "This server asks for no tokens.")
+        try:
+            return await self.tokens.read(token)
+        except InvalidToken as error:
+            log.info("token refused", reason=str(error))
+            raise unauthorized() from error
+
+    async def _identify(self, request: Request, ticket: str | None) -> Caller:
+        """By the first that is there of header, ticket and cookie: one that fails is not made up for by another."""
+        if self.tokens is None:
+            refuse_other_origins(request, self.allowed_origins, must_tell=False)
+            return LOCAL_USER
+        header = request.headers.get("authorization")
+        if header is not None:
+            scheme, token = get_authorization_scheme_param(header)
+            return caller_of(await self.claims(token if scheme.lower() == "bearer" else ""))
+        if ticket is not None:
+            return await self._redeem(ticket)
+        claims = await self.claims(request.cookies.get(COOKIE, ""))
+        refuse_other_origins(request, self.allowed_origins, must_tell=True)
+        return caller_of(claims)
+
+    async def _redeem(self, ticket: str) -> Caller:
+        try:
+            return caller_of(await self.tickets.redeem(ticket))
+        except InvalidTicket as error:
+            raise unauthorized() from error
+
+
+def caller_of(claims: Claims) -> Caller:
+    """The caller whom valid claims name."""
+    return Caller(claims.owner_id, sees_all=ADMIN in claims.scopes, expires_at=claims.expires_at)
+
+
+def unauthorized() -> Problem:
+    """401 for whatever reason; nothing tells which."""
+    return Problem(
+        401,
+        "A valid token is needed.",
+        headers={"WWW-Authenticate": 'Bearer realm="stagecast"'},
+    )
+
+
+def _access(request: Request) -> Access:
+    access: Access = request.app.state.access
+    return access
+
+
+async def caller(request: Request) -> Caller:
+    """The caller, by ``Authorization`` or cookie; without tokens configured the one local user."""
+    return await _access(request).caller(request)
+
+
+async def stream_caller(request: Request) -> Caller:
+    """As ``caller``, or by a ticket in the URL, for EventSource, which can't set headers."""
+    return await _access(request).caller(request, request.query_params.get("ticket"))
 
 
 AnyCaller = Annotated[Caller, Depends(caller)]
+StreamCaller = Annotated[Caller, Depends(stream_caller)]
+
+
+async def administrator(who: AnyCaller) -> Caller:
+    """A caller with the scope ``admin``; raises Problem 403 for others."""
+    if not who.sees_all:
+        raise Problem(403, "This needs a token with the scope admin.")
+    return who
+
+
+Administrator = Annotated[Caller, Depends(administrator)]
 
 
 def refuse_open_door(settings: Settings) -> None:
     """Stop the start when anybody on the network could do anything."""
-    if settings.host not in LOOPBACK and not settings.auth_disabled:
-        raise SystemExit(
-            f"HOST is {settings.host}, which others can reach, and no tokens are asked for: "
-            "set AUTH_DISABLED=true if that is meant, or listen on 127.0.0.1."
-        )
+    if settings.asks_for_tokens or settings.auth_disabled or settings.host in LOOPBACK:
+        return
+    raise SystemExit(
+        f"HOST is {settings.host}, which others can reach, and no tokens are asked for: set AUTH_JWT_SECRET or "
+        "AUTH_JWKS_URL, or AUTH_DISABLED=true if that is meant, or listen on 127.0.0.1."
+    )

@@ -5,20 +5,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from services.api.access import refuse_open_door
+from services.api.access import Access, refuse_open_door
 from services.api.dead_letters import dead_letter_router
 from services.api.deletion import Deletion
+from services.api.envelope import Envelope
 from services.api.events.log import EventLog
 from services.api.parts import Parts
 from services.api.problems import install_problems
+from services.api.producers import Producers
 from services.api.projector import run_projector
 from services.api.query_embedder import QueryEmbedder
-from services.api.routes import documents, events, webhook
+from services.api.rates import Rates
+from services.api.receipts import Receipts
+from services.api.routes import documents, events, session, tickets, webhook
 from services.api.routes.asyncapi import asyncapi_router
+from services.api.routes.docs import docs_router
 from services.api.routes.operations import operations_router
 from services.api.routes.page import page_router
 from services.api.sweeper import run_sweeper
+from services.api.tickets import Tickets, run_ticket_expiry
+from services.api.tokens import create_tokens
 from services.api.uploads import Uploads
 from services.api.webhook import Webhook
 from services.runtime.broker import create_broker
@@ -42,6 +50,7 @@ def create_parts(settings: Settings) -> Parts:
     publisher = Publisher(broker, patience_seconds=PATIENCE_SECONDS)
     reporter = Reporter(publisher, "api")
     objects = Objects(settings.object_store_url)
+    rates = Rates(settings)
     broker.include_router(dead_letter_router(engine, reporter))
     return Parts(
         settings=settings,
@@ -53,8 +62,11 @@ def create_parts(settings: Settings) -> Parts:
         event_log=EventLog(settings.rabbitmq_url),
         uploads=Uploads(engine, objects, publisher, reporter),
         deletion=Deletion(engine, objects, publisher),
-        webhook=Webhook(engine, publisher),
+        webhook=Webhook(engine, publisher, Receipts(engine)),
         query_embedder=QueryEmbedder(settings.rabbitmq_url),
+        access=Access(create_tokens(settings), Tickets(engine), rates, settings.allowed_origins),
+        producers=Producers.of(settings),
+        rates=rates,
     )
 
 
@@ -62,15 +74,32 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI application; connections open in its lifespan."""
     refuse_open_door(settings)
     parts = create_parts(settings)
-    app = FastAPI(title="Stagecast", version="1", lifespan=_lifespan)
+    app = FastAPI(title="Stagecast", version="1", lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.parts = parts
+    app.state.access = parts.access
     install_problems(app)
-    for routes in (documents, events, webhook):
+    _install_doors(app, parts)
+    for routes in (documents, tickets, events, webhook, session):
         app.include_router(routes.router)
     app.include_router(operations_router(parts))
     app.include_router(asyncapi_router(settings))
+    app.include_router(docs_router(app))
     app.include_router(page_router())
     return app
+
+
+def _install_doors(app: FastAPI, parts: Parts) -> None:
+    app.add_middleware(Envelope, rates=parts.rates, body_seconds=parts.settings.body_seconds)
+    if parts.settings.allowed_origins:
+        # Added last, it is outermost: a page of another origin is to see refusals too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=parts.settings.allowed_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+        )
 
 
 @asynccontextmanager
@@ -85,6 +114,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(
             run_sweeper(parts.engine, parts.publisher, parts.reporter, parts.deletion), name="sweeper"
         ),
+        asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets"),
     ]
     try:
         await parts.event_log.opened()
@@ -94,6 +124,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
+        await parts.access.close()
         await parts.query_embedder.close()
         await parts.broker.stop()
         await parts.engine.dispose()

@@ -6,9 +6,12 @@ from fastapi import Request
 from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.api.access import Access
 from services.api.deletion import Deletion
 from services.api.events.log import EventLog
+from services.api.producers import Producers
 from services.api.query_embedder import QueryEmbedder
+from services.api.rates import Rates
 from services.api.uploads import Uploads
 from services.api.webhook import Webhook
 from services.runtime.publisher import Publisher
@@ -31,6 +34,9 @@ class Parts:
     deletion: Deletion
     webhook: Webhook
     query_embedder: QueryEmbedder
+    access: Access
+    producers: Producers
+    rates: Rates
 
 
 def parts_of(request: Request) -> Parts:

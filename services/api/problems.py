@@ -61,30 +61,31 @@ def field_errors(errors: list[Any]) -> list[dict[str, str]]:
     ]
 
 
+def problem_of(error: Exception) -> Problem:
+    """What an error is to the caller; what is a bug is logged, and nothing of it is told."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            errors = field_errors(list(error.errors()))
+            return Problem(422, "The request does not fit the schema.", errors=errors)
+        case HTTPException():
+            headers = dict(error.headers) if error.headers else None
+            return Problem(error.status_code, str(error.detail), headers=headers)
+        case Unavailable():
+            return unavailable(f"The {error.dependency} does not answer; try again soon.")
+    if is_transient(error):
+        log.warning("a dependency is away", reason=type(error).__name__)
+        return unavailable("A part of the system does not answer; try again soon.")
+    log.exception("a request met a bug", exc_info=error)
+    return Problem(500, "Something went wrong here; it was logged.")
+
+
 def install_problems(app: FastAPI) -> None:
-    """Answer every error of the application with a problem."""
+    """Answer expected errors with a problem; all others reach the envelope, which does the same."""
 
-    @app.exception_handler(Problem)
-    async def on_problem(_: Request, problem: Problem) -> JSONResponse:
-        return problem.response()
+    async def answer(_: Request, error: Exception) -> JSONResponse:
+        return problem_of(error).response()
 
-    @app.exception_handler(RequestValidationError)
-    async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        errors = field_errors(list(error.errors()))
-        return Problem(422, "The request does not fit the schema.", errors=errors).response()
-
-    @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
-        headers = dict(error.headers) if error.headers else None
-        return Problem(error.status_code, str(error.detail), headers=headers).response()
-
-    @app.exception_handler(Unavailable)
-    async def on_unavailable(_: Request, error: Unavailable) -> JSONResponse:
-        return unavailable(f"The {error.dependency} does not answer; try again soon.").response()
-
-    @app.exception_handler(Exception)
-    async def on_bug(_: Request, error: Exception) -> JSONResponse:
-        if is_transient(error):
-            log.warning("a dependency is away", reason=type(error).__name__)
-            return unavailable("A part of the system does not answer; try again soon.").response()
-        return Problem(500, "Something went wrong here; it was logged.").response()
+    for kind in (Problem, RequestValidationError, HTTPException, Unavailable):
+        app.add_exception_handler(kind, answer)

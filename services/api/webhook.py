@@ -1,7 +1,5 @@
 """External producers' events: into the same log as our own, once each, confirmed before they are answered."""
 
-import hashlib
-import hmac
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,8 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 from pydantic import Field, JsonValue, StringConstraints, ValidationError
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
@@ -18,8 +15,10 @@ from contracts.events import MAX_MESSAGE_CHARACTERS, EventId, OwnerId, StatusEve
 from contracts.statuses import Status
 from contracts.wire import DocumentId, Timestamp, WireModel
 from services.api.problems import Problem, field_errors
+from services.api.producers import Producer
+from services.api.receipts import Receipts
 from services.runtime.publisher import Publisher
-from services.runtime.tables import webhook_receipts
+from services.runtime.tables import documents
 
 MAX_BODY_BYTES = 64 * 1024
 _NAMESPACE = UUID("b0a4ce7c-66f2-4b4a-8f0e-6d8c0a7f1b52")
@@ -50,71 +49,53 @@ class Webhook:
 
     engine: AsyncEngine
     publisher: Publisher
+    receipts: Receipts
 
-    async def accept(self, producer: str, report: ReportedStatus, message_id: str | None) -> Accepted:
-        """Put a report into the log, unless the same message was put there before. Raises Unavailable.
+    async def accept(self, producer: Producer, report: ReportedStatus, message_id: str | None) -> Accepted:
+        """Put a report into the log, unless the same message was put there before.
 
-        The receipt is written first and marked once the broker has confirmed: a message that comes again
-        after a crash in between is published again, under the same event id.
+        Raises Problem 403 for an owner who is none of the producer's, Unavailable. The receipt is written first
+        and marked once the broker has confirmed: a message that comes again after a crash in between is
+        published again, under the same event id.
         """
-        message_id = message_id or report.event_id
-        event = _event(producer, report, message_id)
-        if message_id is None:
+        owner_id = await self._owner(producer, report)
+        event = _event(producer.name, report, owner_id, message_id)
+        if message_id is None and report.event_id is None:
             await self.publisher.event(event)
             return Accepted(accepted=True, event_id=event.event_id)
-        event, is_confirmed = await self._receive(producer, message_id, event)
-        if not is_confirmed:
-            await self.publisher.event(event)
-            await self._confirm(producer, message_id)
+        event, is_ours = await self.receipts.claim(message_id, event)
+        if is_ours:
+            await self._publish(event)
         return Accepted(accepted=True, event_id=event.event_id)
 
-    async def _receive(self, producer: str, message_id: str, event: StatusEvent) -> tuple[StatusEvent, bool]:
-        receipt = insert(webhook_receipts).values(
-            producer=producer,
-            message_id=message_id,
-            event_id=event.event_id,
-            event=event.model_dump(mode="json", by_alias=True),
-        )
-        first = select(webhook_receipts.c.event, webhook_receipts.c.confirmed_at.is_not(None)).where(
-            webhook_receipts.c.producer == producer, webhook_receipts.c.message_id == message_id
-        )
-        async with self.engine.begin() as connection:
-            await connection.execute(receipt.on_conflict_do_nothing())
-            stored, is_confirmed = (await connection.execute(first)).one()
-        return StatusEvent.model_validate(stored), is_confirmed
+    async def _publish(self, event: StatusEvent) -> None:
+        try:
+            await self.publisher.event(event)
+        except Exception:
+            await self.receipts.release(event)
+            raise
+        await self.receipts.confirm(event)
 
-    async def _confirm(self, producer: str, message_id: str) -> None:
-        mark = (
-            update(webhook_receipts)
-            .where(webhook_receipts.c.producer == producer, webhook_receipts.c.message_id == message_id)
-            .values(confirmed_at=func.now())
-        )
-        async with self.engine.begin() as connection:
-            await connection.execute(mark)
-
-
-def authenticate(key: str | None, producer_keys: dict[str, tuple[str, ...]]) -> str:
-    """The producer that a key belongs to; raises Problem 401.
-
-    Every live key is compared, as digests of one length and in constant time, whichever of them matches.
-    """
-    given = hashlib.sha256((key or "").encode()).digest()
-    found = ""
-    for producer, keys in producer_keys.items():
-        for live in keys:
-            if hmac.compare_digest(given, hashlib.sha256(live.encode()).digest()):
-                found = producer
-    if not found or not key:
-        raise Problem(401, "The webhook key is missing or wrong.")
-    return found
+    async def _owner(self, producer: Producer, report: ReportedStatus) -> str | None:
+        """Whose event this is: as reported, else the document's owner, else the only one the producer may name."""
+        query = select(documents.c.owner_id).where(documents.c.document_id == report.document_id)
+        async with self.engine.connect() as connection:
+            document = (await connection.execute(query)).one_or_none()
+        known = document.owner_id if document else None
+        only = next(iter(producer.owners)) if producer.owners and len(producer.owners) == 1 else None
+        owner_id = report.owner_id or known or only
+        # An event of a document must reach nobody but its owner, whoever reports it.
+        is_foreign = known is not None and owner_id != known
+        if is_foreign or (producer.owners is not None and owner_id not in producer.owners):
+            sentence = "This producer may not report on this document for this owner."
+            raise Problem(403, sentence, errors=[{"field": "ownerId", "message": sentence}])
+        return owner_id
 
 
 def decode_report(content_type: str, body: bytes) -> ReportedStatus:
-    """Read a report; raises Problem 400, 413, 415 or 422."""
+    """Read a report; raises Problem 400, 415 or 422."""
     if content_type.split(";")[0].strip().lower() != "application/json":
         raise Problem(415, "The body must be application/json.")
-    if len(body) > MAX_BODY_BYTES:
-        raise Problem(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
     parsed = _parse_json(body)
     try:
         return ReportedStatus.model_validate(parsed)
@@ -130,7 +111,9 @@ def _parse_json(body: bytes) -> Any:
         raise Problem(400, "The body is not well-formed JSON.") from error
 
 
-def _event(producer: str, report: ReportedStatus, message_id: str | None) -> StatusEvent:
+def _event(
+    producer: str, report: ReportedStatus, owner_id: str | None, message_id: str | None
+) -> StatusEvent:
     if report.event_id:
         event_id = report.event_id
     elif message_id:
@@ -144,6 +127,6 @@ def _event(producer: str, report: ReportedStatus, message_id: str | None) -> Sta
         message=report.message,
         metadata=report.metadata,
         timestamp=report.timestamp or datetime.now(UTC),
-        owner_id=report.owner_id,
+        owner_id=owner_id,
         source=f"webhook:{producer}",
     )

@@ -91,7 +91,7 @@ class AccessSettings(BaseSettings):
             # Which of the two a token is checked with would be the token's choice.
             raise ValueError("AUTH_JWT_SECRET and AUTH_JWKS_URL exclude each other")
         if unknown := self.producer_owners.keys() - self.producer_keys.keys():
-            raise ValueError(f"WEBHOOK_PRODUCER_OWNERS names {sorted(unknown)[0]}, who has no key")
+            raise ValueError(f"WEBHOOK_PRODUCER_OWNERS names {min(unknown)}, who has no key")
         return self
 
     @property

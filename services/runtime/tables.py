@@ -16,14 +16,16 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -150,11 +152,24 @@ webhook_receipts = Table(
     "webhook_receipts",
     metadata,
     Column("producer", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
     Column("event_id", Text, nullable=False),
+    Column("message_id", Text),  # webhook-id; null for a message that has only an eventId
     Column("event", JSONB, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("claimed_until"),  # whoever publishes the event just now does so until then
     _moment("confirmed_at"),  # null until the broker confirmed the event
-    PrimaryKeyConstraint("producer", "message_id"),
+    PrimaryKeyConstraint("producer", "event_id"),
+    UniqueConstraint("producer", "message_id", name="webhook_receipts_message"),
     Index("webhook_receipts_age", "received_at"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("ticket_hash", LargeBinary, primary_key=True),  # SHA-256; the ticket itself is kept nowhere
+    Column("owner_id", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _moment("token_expires_at"),
+    _moment("expires_at", nullable=False),
+    Index("tickets_age", "expires_at"),
 )

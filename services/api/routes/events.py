@@ -58,7 +58,8 @@ async def events(
     if snapshot and not resumed:
         newest, position = await read_snapshot(parts_of(request).engine, view)
         resumed = str(position)
-    return EventStreamResponse(hub, Wish(view, resumed, newest=newest))
+    ends = who.expires_at.timestamp() if who.expires_at else None
+    return EventStreamResponse(hub, Wish(view, resumed, ends, newest))
 
 
 def _filter(

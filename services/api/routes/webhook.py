@@ -1,32 +1,44 @@
 """``POST /api/v1/events/webhook/document-processing``."""
 
-from typing import Annotated
+import re
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 
+from services.api.body import bounded_body, refuse_announced
 from services.api.parts import parts_of
-from services.api.webhook import MAX_BODY_BYTES, Accepted, authenticate, decode_report
+from services.api.problems import Problem
+from services.api.rates import PRODUCER
+from services.api.webhook import MAX_BODY_BYTES, Accepted, ReportedStatus, decode_report
+
+_MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
 
 router = APIRouter(prefix="/api/v1", tags=["webhook"])
 
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ReportedStatus.model_json_schema(by_alias=True)}},
+    }
+}
 
-@router.post("/events/webhook/document-processing", status_code=202)
-async def webhook(
-    request: Request,
-    x_webhook_key: Annotated[str | None, Header()] = None,
-    webhook_id: Annotated[str | None, Header(max_length=256)] = None,
-) -> Accepted:
-    """Take a status event of an external producer."""
+
+@router.post("/events/webhook/document-processing", status_code=202, openapi_extra=_BODY)
+async def webhook(request: Request) -> Accepted:
+    """Take a status event of an external producer, who shows a key or a Standard Webhooks signature."""
+    # In this order: what is cheap to refuse first, and nothing of the body is looked at before we know whose it is.
     parts = parts_of(request)
-    producer = authenticate(x_webhook_key, parts.settings.producer_keys)
-    report = decode_report(request.headers.get("content-type", ""), await _bounded_body(request))
-    return await parts.webhook.accept(producer, report, webhook_id)
+    refuse_announced(request, MAX_BODY_BYTES)
+    producer = parts.producers.by_key(request.headers)
+    body = await bounded_body(request, MAX_BODY_BYTES)
+    producer = producer or parts.producers.by_signature(request.headers, body)
+    await parts.rates.count(request.scope, PRODUCER, producer.name)
+    report = decode_report(request.headers.get("content-type", ""), body)
+    return await parts.webhook.accept(producer, report, _message_id(request))
 
 
-async def _bounded_body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            break  # decode_report refuses it
-    return bytes(body)
+def _message_id(request: Request) -> str | None:
+    message_id = request.headers.get("webhook-id")
+    if message_id is not None and not _MESSAGE_ID.fullmatch(message_id):
+        errors = [{"field": "webhook-id", "message": "1 to 256 visible ASCII characters"}]
+        raise Problem(422, "The webhook-id can't be used.", errors=errors)
+    return message_id

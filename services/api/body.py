@@ -1,0 +1,60 @@
+"""Bodies with bounds: in size where a route says so, in time everywhere."""
+
+import asyncio
+from collections.abc import Callable
+
+from fastapi import HTTPException, Request
+from starlette.types import Message, Receive
+
+from services.api.problems import Problem
+
+MIN_BYTES_PER_SECOND = 16 * 1024
+
+
+class PatientReceive:
+    """An ASGI ``receive`` that gives a body ``seconds``, and more only while it comes at a decent pace.
+
+    As Apache's mod_reqtimeout has it (``body=20,MinRate=16384``): one rule for a search and for a large upload.
+    """
+
+    def __init__(self, receive: Receive, seconds: float, clock: Callable[[], float]) -> None:
+        self._receive = receive
+        self._clock = clock
+        self._deadline = clock() + seconds
+        self._is_complete = False
+
+    async def __call__(self) -> Message:
+        """The next message; raises HTTPException 408 when the body is too slow."""
+        if self._is_complete:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._deadline - self._clock())):
+                message = await self._receive()
+        except TimeoutError as error:
+            # HTTPException, because FastAPI makes a 400 of whatever else comes out of reading a body.
+            raise HTTPException(408, "The body came too slowly.", {"Connection": "close"}) from error
+        self._deadline += len(message.get("body", b"")) / MIN_BYTES_PER_SECOND
+        self._is_complete = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+
+async def bounded_body(request: Request, max_bytes: int) -> bytes:
+    """The body; raises Problem 413 as soon as it is certain to be larger than ``max_bytes``."""
+    refuse_announced(request, max_bytes)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def refuse_announced(request: Request, max_bytes: int) -> None:
+    """Raise Problem 413 for a ``Content-Length`` that is too large already."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(413, f"The body is larger than {max_bytes} bytes.", headers={"Connection": "close"})

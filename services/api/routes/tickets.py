@@ -1,0 +1,24 @@
+"""``POST /api/v1/events/tickets``."""
+
+from fastapi import APIRouter, Request
+
+from contracts.wire import WireModel
+from services.api.access import AnyCaller
+from services.api.parts import parts_of
+from services.api.tickets import TICKET_SECONDS
+
+router = APIRouter(prefix="/api/v1", tags=["events"])
+
+
+class IssuedTicket(WireModel):
+    """A ticket for one connection; ``expires_in`` is in seconds."""
+
+    ticket: str
+    expires_in: int
+
+
+@router.post("/events/tickets")
+async def issue(request: Request, who: AnyCaller) -> IssuedTicket:
+    """Issue a ticket with which EventSource opens one stream: ``GET /api/v1/events?ticket=…``."""
+    ticket = await parts_of(request).access.tickets.issue(who.claims)
+    return IssuedTicket(ticket=ticket, expires_in=TICKET_SECONDS)

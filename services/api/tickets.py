@@ -1,0 +1,93 @@
+"""Tickets: what EventSource carries in the URL in place of a token. Used once, within a minute, at any replica."""
+
+import asyncio
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.api.tokens import Claims
+from services.runtime.availability import is_transient
+from services.runtime.logs import get_logger
+from services.runtime.tables import tickets
+
+TICKET_SECONDS = 60
+TICKET_BYTES = 32
+EXPIRY_SECONDS = 300.0
+_SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+log = get_logger(__name__)
+
+
+class InvalidTicket(Exception):
+    """Never issued, used already, or too old."""
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """Kept in the database as hashes, so that reading the table lets nobody in."""
+
+    engine: AsyncEngine
+
+    async def issue(self, claims: Claims) -> str:
+        """A new ticket that stands for these claims."""
+        ticket = secrets.token_urlsafe(TICKET_BYTES)
+        row = insert(tickets).values(
+            ticket_hash=_hash(ticket),
+            owner_id=claims.owner_id,
+            scopes=sorted(claims.scopes),
+            token_expires_at=claims.expires_at,
+            expires_at=func.now() + timedelta(seconds=TICKET_SECONDS),
+        )
+        async with self.engine.begin() as connection:
+            await connection.execute(row)
+        return ticket
+
+    async def redeem(self, ticket: str) -> Claims:
+        """What a ticket stands for; it is gone then. Raises InvalidTicket.
+
+        One statement, so that of two who bring the same ticket at the same time one gets it.
+        """
+        if not _SHAPE.fullmatch(ticket):
+            raise InvalidTicket
+        take = (
+            delete(tickets)
+            .where(tickets.c.ticket_hash == _hash(ticket))
+            .returning(
+                tickets.c.owner_id,
+                tickets.c.scopes,
+                tickets.c.token_expires_at,
+                tickets.c.expires_at > func.now(),
+            )
+        )
+        async with self.engine.begin() as connection:
+            row = (await connection.execute(take)).one_or_none()
+        if row is None or not row[3] or (row.token_expires_at and row.token_expires_at < datetime.now(UTC)):
+            raise InvalidTicket
+        return Claims(row.owner_id, frozenset(row.scopes), row.token_expires_at)
+
+    async def drop_old(self) -> None:
+        """Forget tickets that nobody used in time."""
+        async with self.engine.begin() as connection:
+            await connection.execute(delete(tickets).where(tickets.c.expires_at < func.now()))
+
+
+async def run_ticket_expiry(tickets: Tickets) -> None:
+    """Forget old tickets until cancelled."""
+    while True:
+        try:
+            await tickets.drop_old()
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("forgetting tickets met a bug")
+        await asyncio.sleep(EXPIRY_SECONDS)
+
+
+def _hash(ticket: str) -> bytes:
+    # Plain: 256 random bits can't be guessed, so nothing is gained by a slow hash.
+    return hashlib.sha256(ticket.encode()).digest()

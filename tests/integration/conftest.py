@@ -1,0 +1,28 @@
+"""Fixtures that several integration tests share."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import empty_database
+from tests.guarded import Guarded, guarded_api
+from tests.system import System
+from tests.virtual_host import VirtualHosts
+
+
+@pytest.fixture(scope="session")
+def guarded(rabbitmq_url: str, management_url: str, server_url: str) -> Iterator[Guarded]:
+    """An API that asks for tokens; shared, so a test names its owners and documents for itself."""
+    with (
+        VirtualHosts(rabbitmq_url, management_url).fresh() as vhost_url,
+        empty_database(server_url) as database_url,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        system = System(Path(directory), vhost_url, database_url)
+        try:
+            with guarded_api(system) as running:
+                yield running
+        finally:
+            system.stop()
