@@ -1,0 +1,1 @@
+"""Talk to Stagecast from Python."""
