@@ -46,7 +46,11 @@ quietly apt-get install -y -qq --no-install-recommends "$@"
 
 case " $* " in
 *" rabbitmq-server "*)
-    # Offline and without systemd as well; a service that was enabled would start with the machine.
-    deb-systemd-helper disable rabbitmq-server.service epmd.socket epmd.service >/dev/null 2>&1 || true
+    # Installing enables it; it would start with the machine and then be taken for the person's own broker.
+    if command -v systemctl >/dev/null; then
+        systemctl disable --quiet rabbitmq-server.service epmd.service epmd.socket >/dev/null 2>&1 || true
+    elif command -v update-rc.d >/dev/null; then
+        update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true
+    fi
     ;;
 esac
