@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,14 +11,24 @@ from contracts.wire import DocumentId, WireModel
 from services.api.access import Caller
 from services.runtime.vector_index import MAX_INDEXED_DIMENSIONS
 
+QUOTATION_WORDS = 4
+
 CANDIDATES = 200
 """pgvector's hnsw.ef_search: how many candidates are looked at; recall grows with it."""
+
+
+def _without_nul(query: str) -> str:
+    return query.replace("\x00", " ")  # PostgreSQL takes none
 
 
 class SearchRequest(WireModel):
     """What to look for."""
 
-    query: Annotated[str, StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True)]
+    query: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True),
+        AfterValidator(_without_nul),
+    ]
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     document_ids: Annotated[list[DocumentId], Field(max_length=1000)] | None = None
 
@@ -36,7 +46,7 @@ class Hit(WireModel):
 
 
 class SearchResult(WireModel):
-    """The nearest chunks, best first."""
+    """What was found, best first."""
 
     items: list[Hit]
 
@@ -46,13 +56,13 @@ async def search(
 ) -> SearchResult:
     """The chunks nearest to ``query`` among the documents that are embedded and visible to the caller.
 
-    Goes by the HNSW index of the query's model, and goes on scanning it until enough rows pass the conditions
-    (pgvector's iterative scan), so that a narrow filter doesn't come back empty-handed.
+    Chunks that have the query's words in a row come first: whoever quotes a sentence means the place where it
+    stands, and a sentence is now and then nearer to another text than to the chunk around it.
     """
     dimensions = len(query.vector)
     distance = f"e.embedding::vector({dimensions}) <=> CAST(:vector AS vector({dimensions}))"
-    statement = text(_NEAREST.format(distance=distance))
     parameters = {
+        "words": request.query,
         "vector": str(query.vector),
         "model": query.model,
         "limit": request.limit,
@@ -65,20 +75,47 @@ async def search(
             await connection.exec_driver_sql(
                 f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {CANDIDATES}"
             )
-        rows = await connection.execute(statement, parameters)
-        return SearchResult(items=[Hit(**row._mapping) for row in rows])
+        statements = [_QUOTED, _NEAREST] if is_quotation(request.query) else [_NEAREST]
+        hits: dict[tuple[str, int], Hit] = {}
+        for statement in statements:
+            for row in await connection.execute(text(statement.format(distance=distance)), parameters):
+                hits.setdefault((row.document_id, row.chunk_index), Hit(**row._mapping))
+    return SearchResult(items=list(hits.values())[: request.limit])
 
 
-_NEAREST = """
+def is_quotation(query: str) -> bool:
+    """Whether a query is long enough for its words to be looked for in a row."""
+    return len(query.split()) >= QUOTATION_WORDS
+
+
+_HIT = """
 SELECT c.document_id, d.filename, c.index AS chunk_index, c.text, c.page_start, c.page_end,
        1 - ({distance}) AS score
-  FROM embeddings e
-  JOIN documents d ON d.document_id = e.document_id AND d.visible_attempt = e.attempt
-  JOIN chunks c ON c.document_id = e.document_id AND c.attempt = e.attempt AND c.index = e.index
- WHERE e.model = :model
+"""
+
+_MAY_BE_SHOWN = """
+   AND e.model = :model
    AND d.deleted_at IS NULL
    AND (:sees_all OR d.owner_id IS NULL OR d.owner_id = CAST(:owner_id AS text))
    AND (CAST(:document_ids AS text[]) IS NULL OR e.document_id = ANY(CAST(:document_ids AS text[])))
  ORDER BY {distance}
  LIMIT :limit
 """
+
+# By the HNSW index of the query's model; it is scanned on until enough rows pass the conditions (pgvector's
+# iterative scan), so that a narrow filter doesn't come back empty-handed.
+_NEAREST = f"""{_HIT}
+  FROM embeddings e
+  JOIN documents d ON d.document_id = e.document_id AND d.visible_attempt = e.attempt
+  JOIN chunks c ON c.document_id = e.document_id AND c.attempt = e.attempt AND c.index = e.index
+ WHERE TRUE {_MAY_BE_SHOWN}"""
+
+# Materialised, so that the few rows are sorted, and not the vector index scanned for a word.
+_QUOTED = f"""
+WITH quoting AS MATERIALIZED (
+    SELECT * FROM chunks WHERE to_tsvector('simple', text) @@ phraseto_tsquery('simple', :words)
+){_HIT}
+  FROM quoting c
+  JOIN documents d ON d.document_id = c.document_id AND d.visible_attempt = c.attempt
+  JOIN embeddings e ON e.document_id = c.document_id AND e.attempt = c.attempt AND e.index = c.index
+ WHERE TRUE {_MAY_BE_SHOWN}"""  # noqa: S608 - of constants; what people send are parameters

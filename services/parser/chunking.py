@@ -10,7 +10,11 @@ from semantic_text_splitter import TextSplitter
 from services.parser.document import Block, Chunk
 from services.parser.tokens import ModelTokenizer
 
-MIN_TOKENS = 48
+TARGET_TOKENS = 128
+"""Tokens of a chunk at most, special ones included; fewer where the model reads fewer. Small models are trained
+on no more, and a sentence is found better in less text around it (docs/decisions/0005-short-chunks.md)."""
+
+MIN_TOKENS = 32
 """A chunk with less says too little to be found by; it joins a neighbour where both fit."""
 
 MAX_CHARACTERS = 4096
@@ -34,7 +38,8 @@ class Chunker:
     def __init__(self, tokenizer: ModelTokenizer) -> None:
         self._tokenizer = tokenizer
         # The splitter counts without special tokens.
-        capacity = tokenizer.limit - tokenizer.special
+        self._limit = min(tokenizer.limit, TARGET_TOKENS)
+        capacity = self._limit - tokenizer.special
         self._splitter = TextSplitter.from_huggingface_tokenizer(tokenizer.tokenizer, capacity)
 
     def chunks(self, blocks: Iterable[Block]) -> tuple[Chunk, ...]:
@@ -76,7 +81,7 @@ class Chunker:
 
     def _fitting(self, offset: int, text: str, tokens: int) -> Iterator[tuple[int, str, int]]:
         """Halve what is too long after all; each part with its offset and tokens."""
-        if len(text) < 2 or (len(text) <= MAX_CHARACTERS and tokens <= self._tokenizer.limit):
+        if len(text) < 2 or (len(text) <= MAX_CHARACTERS and tokens <= self._limit):
             yield offset, text, tokens
             return
         middle = text.rfind(" ", 1, len(text) // 2) + 1 or len(text) // 2
@@ -108,10 +113,10 @@ class Chunker:
 
     def _together(self, first: _Piece, second: _Piece) -> _Piece | None:
         text = f"{first.text}\n\n{second.text}"
-        if first.tokens + second.tokens > self._tokenizer.limit + self._tokenizer.special:
+        if first.tokens + second.tokens > self._limit + self._tokenizer.special:
             return None
         tokens = self._tokenizer.count([text])[0]
-        if tokens > self._tokenizer.limit or len(text) > MAX_CHARACTERS:
+        if tokens > self._limit or len(text) > MAX_CHARACTERS:
             return None
         common = _common(first.headings, second.headings)
         if common in (first.headings, second.headings):

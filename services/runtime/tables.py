@@ -111,6 +111,7 @@ chunks = Table(
     ForeignKeyConstraint(
         ["document_id", "attempt"], ["attempts.document_id", "attempts.attempt"], ondelete="CASCADE"
     ),
+    Index("chunks_words", text("to_tsvector('simple', text)"), postgresql_using="gin"),
 )
 
 embeddings = Table(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.parser.chunking import MAX_CHARACTERS, MIN_TOKENS, Chunker
+from services.parser.chunking import TARGET_TOKENS, MAX_CHARACTERS, MIN_TOKENS, Chunker
 from services.parser.document import Block, Chunk
 from services.parser.tokens import ModelTokenizer
 
@@ -38,7 +38,7 @@ def test_sentences_are_not_cut() -> None:
 def test_no_chunk_is_longer_than_the_model_reads(parts: list[str], times: int) -> None:
     chunks = CHUNKER.chunks([Block(part * times, page=1) for part in parts])
     assert TOKENIZER.count(texts(chunks)) == [chunk.token_count for chunk in chunks]
-    assert all(chunk.token_count <= TOKENIZER.limit for chunk in chunks)
+    assert all(chunk.token_count <= TARGET_TOKENS for chunk in chunks)
     assert all(len(chunk.text) <= MAX_CHARACTERS for chunk in chunks)
 
 
@@ -83,7 +83,7 @@ def test_a_small_chunk_stays_only_where_it_fits_nowhere() -> None:
     chunks = CHUNKER.chunks(blocks)
     for first, second in pairwise(chunks):
         if min(first.token_count, second.token_count) < MIN_TOKENS:
-            assert first.token_count + second.token_count - TOKENIZER.special > TOKENIZER.limit
+            assert first.token_count + second.token_count - TOKENIZER.special > TARGET_TOKENS
 
 
 def test_indices_count_from_zero_without_gap() -> None:
