@@ -1,0 +1,1 @@
+"""Fan-out of events to browsers: our API beside other servers."""
