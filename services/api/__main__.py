@@ -66,6 +66,11 @@ def main() -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=10,
+        ws="none",
+        server_header=False,
+        # Nobody may say from where a request comes, unless the operator knows them.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     DrainingServer(config, app.state.parts).run()
 

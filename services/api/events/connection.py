@@ -5,14 +5,15 @@ what an open stream costs. Under another server, or in tests, ``plain`` does the
 """
 
 import asyncio
+import os
 from typing import Any
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.api.events.batches import Batch
 from services.api.events.client import Client
 from services.api.events.frames import LAST_CHUNK, encode_chunk
+from services.api.guarded_protocol import GuardedProtocol
 
 EXTENSION = "stagecast.connection"
 
@@ -20,15 +21,28 @@ EXTENSION = "stagecast.connection"
 class TransportClient(Client, asyncio.Protocol):
     """Writes HTTP chunks straight to the transport. What the client sends is ignored."""
 
-    __slots__ = ("connections", "transport")
+    __slots__ = ("connections", "descriptor", "transport")
 
     def __init__(self, transport: asyncio.Transport, connections: set[Any]) -> None:
         super().__init__()
         self.transport = transport
         self.connections = connections  # those that uvicorn waits for when it stops
+        is_plain = transport.get_extra_info("sslcontext") is None
+        self.descriptor = transport.get_extra_info("socket").fileno() if is_plain else -1
 
     def send(self, batch: Batch) -> None:
-        self.transport.write(batch.chunk)
+        chunk = batch.chunk
+        transport = self.transport
+        if self.descriptor >= 0 and not transport.get_write_buffer_size():
+            # What the transport would do, without its bookkeeping.
+            try:
+                sent = os.write(self.descriptor, chunk)
+            except OSError:
+                sent = 0  # the transport meets it again, and knows what to do
+            if sent == len(chunk):
+                return
+            chunk = chunk[sent:]
+        transport.write(chunk)
 
     def write(self, *frames: bytes) -> None:
         self.transport.write(encode_chunk(*frames))
@@ -56,7 +70,7 @@ class TransportClient(Client, asyncio.Protocol):
             self.transport.close()
 
 
-class StreamProtocol(HttpToolsProtocol):
+class StreamProtocol(GuardedProtocol):
     """uvicorn's protocol, which lets the application take its connection over."""
 
     def on_message_begin(self) -> None:
