@@ -17,11 +17,14 @@ from contracts.wire import DocumentId, Timestamp, WireModel
 from services.api.problems import Problem, field_errors
 from services.api.producers import Producer
 from services.api.receipts import Receipts
+from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
 from services.runtime.tables import documents
 
 MAX_BODY_BYTES = 64 * 1024
 _NAMESPACE = UUID("b0a4ce7c-66f2-4b4a-8f0e-6d8c0a7f1b52")
+
+log = get_logger(__name__)
 
 
 class ReportedStatus(WireModel):
@@ -59,6 +62,12 @@ class Webhook:
         published again, under the same event id.
         """
         owner_id = await self._owner(producer, report)
+        log.info(
+            "webhook notification",
+            document_id=report.document_id,
+            status=report.status.value,
+            producer=producer.name,
+        )
         event = _event(producer.name, report, owner_id, message_id)
         if message_id is None and report.event_id is None:
             await self.publisher.event(event)

@@ -2,6 +2,7 @@
 
 from faststream.rabbit.message import RabbitMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.contextvars import bind_contextvars
 
 from contracts.commands import EmbedChunks, ParseDocument
 from services.runtime.attempts import launch, open_next_attempt
@@ -28,7 +29,7 @@ async def take_up(
     Superseded when the document was deleted or started anew.
     """
     async with fenced(engine, command.document_id, command.attempt) as (_, document):
-        pass
+        bind_contextvars(document_id=document.document_id, attempt=document.attempt)
     if not document.is_done:
         return document
     if not is_put_in_by_hand(message):
