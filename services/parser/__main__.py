@@ -10,7 +10,7 @@ def main() -> None:
     """Read the settings, and serve until a signal."""
     settings = Settings.read()
     configure_logs(settings, "parser")
-    serve_worker(create_app(settings), settings.parser_health_port)
+    serve_worker(create_app(settings), settings.parser_health_port, settings.health_host)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Settings(AccessSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65535)
+    health_host: str = "127.0.0.1"
     parser_health_port: int = Field(default=3001, ge=0, le=65535)
     embedder_health_port: int = Field(default=3002, ge=0, le=65535)
 

@@ -34,7 +34,7 @@ def worker_app(
     return AsgiFastStream(broker, lifespan=lifespan, asgi_routes=routes, logger=None)
 
 
-def serve_worker(app: AsgiFastStream, port: int, host: str = "127.0.0.1") -> None:
+def serve_worker(app: AsgiFastStream, port: int, host: str) -> None:
     """Run until SIGTERM or SIGINT; deliveries in hand are finished, or given back after a bound."""
     uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, lifespan="on")
 
