@@ -1,10 +1,11 @@
 """Applies the log of events to the documents table, in batches, each with its position in one transaction.
 
-Whoever dies when, no event is applied twice and none is missed. Every replica runs a projector; a lock in each
-transaction lets one at a time apply, so a replica that stops is replaced at once.
+Whoever dies when, no event is applied twice and none is missed. Every replica runs a projector; a lock on the
+position lets one at a time apply, so a replica that stops is replaced at once.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select, update
@@ -12,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.events import DocumentDeleted
-from contracts.statuses import Status
+from contracts.statuses import TERMINAL, Status
 from services.api.events.entry import Entry
 from services.api.events.log import EventLog
 from services.api.events.position import Gap, Position
@@ -22,9 +23,12 @@ from services.runtime.logs import get_logger
 from services.runtime.tables import documents, projections
 
 NAME = "documents"
-LOCK_KEY = 0x53_54_43_50
 IDLE_SECONDS = 5.0
 PAUSE_SECONDS = 0.3
+GATHER_SECONDS = 0.25
+"""Between batches of mere progress: a transaction costs as much for one event as for fifty."""
+GATHER_ENTRIES = 500
+URGENT = TERMINAL | {Status.PARSING_STARTED}
 
 _STATE = [documents.c[name] for name in DocumentState.__dataclass_fields__]
 
@@ -37,7 +41,10 @@ async def run_projector(engine: AsyncEngine, event_log: EventLog) -> None:
     position = Position.start()
     while True:
         try:
-            position = await project_next(engine, event_log, position)
+            reached = await project_next(engine, event_log, position)
+            if reached != position:
+                position = reached
+                await gather(event_log, position)
         except Exception as error:
             if not is_transient(error):
                 log.exception("the projector met a bug")
@@ -58,6 +65,24 @@ async def project_next(engine: AsyncEngine, event_log: EventLog, position: Posit
     return await apply(engine, position, piece.entries)
 
 
+async def gather(event_log: EventLog, position: Position, seconds: float = GATHER_SECONDS) -> None:
+    """Let progress gather after a batch, but not the beginning or the end of a document."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0 and await event_log.wait(position, left):
+        ring = event_log.ring
+        cursor = ring.locate(position)
+        if not isinstance(cursor, int) or ring.end - cursor > GATHER_ENTRIES:
+            return
+        if any(_is_urgent(entry) for entry in ring.entries(cursor, GATHER_ENTRIES)):
+            return
+        position = ring.head
+
+
+def _is_urgent(entry: Entry) -> bool:
+    event = entry.event
+    return isinstance(event, DocumentDeleted) or (event is not None and event.status in URGENT)
+
+
 async def apply(engine: AsyncEngine, position: Position, entries: Sequence[Entry]) -> Position:
     """Apply entries that follow ``position`` if that is where the projection is."""
     async with engine.begin() as connection:
@@ -76,14 +101,19 @@ async def read_position(connection: AsyncConnection) -> Position:
 
 
 async def _lock_position(connection: AsyncConnection) -> Position:
-    await connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))
-    return await read_position(connection)
+    """The stored position; until the transaction ends nobody else gets it."""
+    locked = select(projections.c.position).where(projections.c.name == NAME).with_for_update()
+    text = await connection.scalar(locked)
+    if text is None:
+        first = insert(projections).values(name=NAME, position=str(Position.start()))
+        await connection.execute(first.on_conflict_do_nothing())
+        text = await connection.scalar(locked)
+    return (Position.parse(text) if text else None) or Position.start()
 
 
 async def _write_position(connection: AsyncConnection, position: Position) -> None:
-    statement = insert(projections).values(name=NAME, position=str(position))
     await connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"position": str(position)})
+        update(projections).where(projections.c.name == NAME).values(position=str(position))
     )
 
 
