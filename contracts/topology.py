@@ -14,6 +14,10 @@ DELIVERY_LIMIT = 10
 """Deliveries of one command before it is dead. Explicit, because the default differs by broker version;
 about ten, because messages in flight at a graceful stop count as well on RabbitMQ before 4.3."""
 
+NO_LIMIT = 1_000_000_000
+"""Of deliveries, for queues in which people look without taking: each look counts as one before RabbitMQ 4.3,
+RabbitMQ 4 drops the message after 20 where nothing is said, and 3.10 has no word for "never"."""
+
 MAX_WAITING_COMMANDS = 100_000
 """Commands that a work queue takes before it refuses more (and the API answers 503)."""
 
@@ -106,13 +110,17 @@ def retry_queue(stage: str, seconds: int) -> Queue:
 
 def dead_letter_queue(stage: str) -> Queue:
     """What died in a stage, kept for people; moved back to the work queue it is processed again."""
-    return Queue(f"stagecast.{stage}.dead", "quorum", ((DEAD, stage),))
+    return Queue(
+        f"stagecast.{stage}.dead", "quorum", ((DEAD, stage),), MappingProxyType({"x-delivery-limit": NO_LIMIT})
+    )
 
 
 PARSE = work_queue("parse")
 EMBED = work_queue("embed")
 
-DEAD_REPORT = Queue("stagecast.dead.report", "quorum", ((DEAD, "#"),))
+DEAD_REPORT = Queue(
+    "stagecast.dead.report", "quorum", ((DEAD, "#"),), MappingProxyType({"x-delivery-limit": NO_LIMIT})
+)
 """A copy of each dead letter, from which the API tells the owner that the document failed."""
 
 QUERY = Queue(
@@ -145,3 +153,6 @@ QUEUES = (
     QUERY,
 )
 """In an order in which each exists before something is dead-lettered into it."""
+
+MAY_STAND_AS_THEY_ARE = frozenset(queue.name for queue in QUEUES if queue.name.endswith((".dead", ".report")))
+"""Queues whose arguments changed since a release, and which may hold what nobody wants to lose."""

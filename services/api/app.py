@@ -8,10 +8,12 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from services.api.access import Access, refuse_open_door
+from services.api.admission import Admission
 from services.api.dead_letters import dead_letter_router
 from services.api.deletion import Deletion
 from services.api.envelope import Envelope
 from services.api.events.log import EventLog
+from services.api.graveyard import Graveyard
 from services.api.parts import Parts
 from services.api.problems import install_problems
 from services.api.producers import Producers
@@ -19,12 +21,12 @@ from services.api.projector import run_projector
 from services.api.query_embedder import QueryEmbedder
 from services.api.rates import Rates
 from services.api.receipts import Receipts
-from services.api.routes import documents, events, session, tickets, webhook
+from services.api.routes import dead_letters, documents, events, session, tickets, webhook
 from services.api.routes.asyncapi import asyncapi_router
 from services.api.routes.docs import docs_router
 from services.api.routes.operations import operations_router
 from services.api.routes.page import page_router
-from services.api.sweeper import run_sweeper
+from services.api.sweeper import Sweeper
 from services.api.tickets import Tickets, run_ticket_expiry
 from services.api.tokens import create_tokens
 from services.api.uploads import Uploads
@@ -47,7 +49,8 @@ def create_parts(settings: Settings) -> Parts:
     database_url = required_database_url(settings)
     engine = create_engine(database_url, pool_size=15)
     broker = create_broker(settings, "api")
-    publisher = Publisher(broker, patience_seconds=PATIENCE_SECONDS)
+    publisher = Publisher(broker, patience_seconds=PATIENCE_SECONDS, gives_up_when_full=True)
+    admission = Admission(settings.rabbitmq_url)
     reporter = Reporter(publisher, "api")
     objects = Objects(settings.object_store_url)
     rates = Rates(settings)
@@ -60,13 +63,15 @@ def create_parts(settings: Settings) -> Parts:
         publisher=publisher,
         reporter=reporter,
         event_log=EventLog(settings.rabbitmq_url),
-        uploads=Uploads(engine, objects, publisher, reporter),
+        uploads=Uploads(engine, objects, publisher, reporter, admission, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
         webhook=Webhook(engine, publisher, Receipts(engine)),
         query_embedder=QueryEmbedder(settings.rabbitmq_url),
         access=Access(create_tokens(settings), Tickets(engine), rates, settings.allowed_origins),
         producers=Producers.of(settings),
         rates=rates,
+        admission=admission,
+        graveyard=Graveyard(engine, settings.rabbitmq_url),
     )
 
 
@@ -79,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.access = parts.access
     install_problems(app)
     _install_doors(app, parts)
-    for routes in (documents, tickets, events, webhook, session):
+    for routes in (documents, dead_letters, tickets, events, webhook, session):
         app.include_router(routes.router)
     app.include_router(operations_router(parts))
     app.include_router(asyncapi_router(settings))
@@ -102,6 +107,10 @@ def _install_doors(app: FastAPI, parts: Parts) -> None:
         )
 
 
+def _sweeper(parts: Parts) -> Sweeper:
+    return Sweeper(parts.engine, parts.publisher, parts.reporter, parts.deletion, parts.settings)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
@@ -111,13 +120,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(parts.event_log.run(), name="log"),
         asyncio.create_task(run_projector(parts.engine, parts.event_log), name="projector"),
-        asyncio.create_task(
-            run_sweeper(parts.engine, parts.publisher, parts.reporter, parts.deletion), name="sweeper"
-        ),
         asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets"),
+        asyncio.create_task(parts.admission.run(), name="admission"),
+        asyncio.create_task(_sweeper(parts).run(), name="sweeper"),
     ]
     try:
         await parts.event_log.opened()
+        await parts.admission.opened()
         yield
     finally:
         for task in tasks:

@@ -1,5 +1,7 @@
 """Tells the owner of a document that its message died, so that no document waits for ever."""
 
+import asyncio
+
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
@@ -9,16 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.failures import DocumentFailed, FailureCode, Stage
+from services.runtime.availability import is_transient
 from services.runtime.broker import passive_queue
+from services.runtime.ending import announce, fail
 from services.runtime.fence import Superseded, fenced
 from services.runtime.logs import get_logger
 from services.runtime.reporter import Reporter
-from services.runtime.settlement import REASON_HEADER
+from services.runtime.settlement import CODE_HEADER, REASON_HEADER
 
 SENTENCES = {
     FailureCode.DELIVERY_LIMIT: "The document was tried too often without success.",
-    FailureCode.INTERNAL: "The document could not be processed; the reason is with its dead letter.",
+    FailureCode.PARSER_CRASHED: "The parser failed on the document; the reason is with its dead letter.",
+    FailureCode.EMBEDDER_CRASHED: "The embedder failed on the document; the reason is with its dead letter.",
 }
+
+PAUSE_SECONDS = 2.0
+"""Before a report that failed is given back: the broker delivers it again at once, and for ever."""
 
 log = get_logger(__name__)
 
@@ -33,34 +41,53 @@ def dead_letter_router(engine: AsyncEngine, reporter: Reporter) -> RabbitRouter:
     @router.subscriber(
         passive_queue(topology.DEAD_REPORT),
         channel=Channel(prefetch_count=10, on_return_raises=True),
-        # Whatever goes wrong here, the dead letter itself is kept in its stage's queue; this copy comes again.
-        ack_policy=AckPolicy.NACK_ON_ERROR,
+        ack_policy=AckPolicy.MANUAL,
         decoder=raw,
     )
     async def on_dead_letter(body: bytes, message: RabbitMessage) -> None:
-        stage = message.raw_message.routing_key or ""
-        await report_death(engine, reporter, stage, body, died_of(message))
+        try:
+            await report_death(
+                engine, reporter, message.raw_message.routing_key or "", body, died_of(message)
+            )
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("a dead letter could not be reported")
+            # Whatever goes wrong here, the dead letter itself is kept in its stage's queue; this copy comes again.
+            await asyncio.sleep(PAUSE_SECONDS)
+            await message.nack(requeue=True)
+        else:
+            await message.ack()
 
     return router
 
 
-def died_of(message: RabbitMessage) -> FailureCode:
-    """Why a message died: we buried it with a reason, or the broker met its delivery limit."""
-    return FailureCode.INTERNAL if REASON_HEADER in message.headers else FailureCode.DELIVERY_LIMIT
+def died_of(message: RabbitMessage) -> FailureCode | None:
+    """What its document fails with: as we buried it, or because the broker met its delivery limit.
+
+    None for a message that we buried because it made no sense; it speaks for no document.
+    """
+    if REASON_HEADER not in message.headers:
+        return FailureCode.DELIVERY_LIMIT
+    code = message.headers.get(CODE_HEADER)
+    return FailureCode(code) if code in SENTENCES else None
 
 
 async def report_death(
-    engine: AsyncEngine, reporter: Reporter, stage: str, body: bytes, code: FailureCode
+    engine: AsyncEngine, reporter: Reporter, stage: str, body: bytes, code: FailureCode | None
 ) -> None:
     """Publish ``failed`` for the document of a dead command, unless its attempt has ended otherwise."""
     kind, failed_stage = (
         (ParseDocument, Stage.PARSING) if stage == "parse" else (EmbedChunks, Stage.EMBEDDING)
     )
+    if code is None:
+        return
     try:
         command = kind.model_validate_json(body)
-        async with fenced(engine, command.document_id, command.attempt) as (_, document):
-            if not document.is_done:
-                await reporter.failed(document, DocumentFailed(code, SENTENCES[code]), failed_stage)
+        async with fenced(engine, command.document_id, command.attempt, even_if_done=True) as (_, document):
+            pass
+        if not document.is_done:
+            await fail(engine, reporter, document, DocumentFailed(code, SENTENCES[code]), failed_stage)
+        await announce(engine, reporter, document.document_id, document.attempt)
     except ValidationError:
         log.info("a dead letter names no document", stage=stage)
     except Superseded as reason:

@@ -7,8 +7,10 @@ from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access import Access
+from services.api.admission import Admission
 from services.api.deletion import Deletion
 from services.api.events.log import EventLog
+from services.api.graveyard import Graveyard
 from services.api.producers import Producers
 from services.api.query_embedder import QueryEmbedder
 from services.api.rates import Rates
@@ -37,6 +39,8 @@ class Parts:
     access: Access
     producers: Producers
     rates: Rates
+    admission: Admission
+    graveyard: Graveyard
 
 
 def parts_of(request: Request) -> Parts:

@@ -1,91 +1,151 @@
-"""Ends what a crash left half done: documents whose command was never sent, and deletions."""
+"""Ends what a crash left half done: documents whose command was never sent or got lost, deletions, uploads.
+
+Every step may run on several replicas at once, and twice: all that it does is safe to repeat.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.deletion import Deletion
+from services.api.silence import remind_silent
+from services.api.uploads import forget_upload
 from services.runtime.attempts import command, launch
 from services.runtime.availability import is_transient
-from services.runtime.fence import FencedDocument
+from services.runtime.ending import announce
+from services.runtime.fence import FencedDocument, Superseded
 from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
-from services.runtime.tables import documents, webhook_receipts
+from services.runtime.settings import Settings
+from services.runtime.tables import documents, upload_reservations, webhook_receipts
 
-INTERVAL_SECONDS = 10.0
-GRACE = timedelta(seconds=30)
-"""Longer than an upload or a deletion takes after its row was written."""
 RECEIPTS_KEPT = timedelta(days=4)
 BATCH = 100
 
 log = get_logger(__name__)
 
 
-async def run_sweeper(
-    engine: AsyncEngine, publisher: Publisher, reporter: Reporter, deletion: Deletion
-) -> None:
-    """Sweep until cancelled."""
-    while True:
-        try:
-            await launch_forgotten(engine, publisher, reporter)
-            await finish_deletions(engine, deletion)
-            await drop_old_receipts(engine)
-        except Exception as error:
-            if not is_transient(error):
-                log.exception("the sweeper met a bug")
-        await asyncio.sleep(INTERVAL_SECONDS)
+@dataclass(frozen=True)
+class Sweeper:
+    """What sweeping works with."""
 
+    engine: AsyncEngine
+    publisher: Publisher
+    reporter: Reporter
+    deletion: Deletion
+    settings: Settings
 
-async def launch_forgotten(
-    engine: AsyncEngine, publisher: Publisher, reporter: Reporter, grace: timedelta = GRACE
-) -> int:
-    """Send the command of attempts that have none; how many there were."""
-    query = (
-        select(
-            documents.c.document_id,
+    @property
+    def grace(self) -> timedelta:
+        """Longer than a living process takes for the second half of what it has begun."""
+        return timedelta(seconds=self.settings.grace_seconds)
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            for step in (
+                self.launch_forgotten,
+                self.announce_forgotten,
+                self.remind_silent,
+                self.finish_deletions,
+                self.forget_uploads,
+                self.drop_old_receipts,
+            ):
+                await _attempt(step)
+            await asyncio.sleep(self.settings.sweep_seconds)
+
+    async def launch_forgotten(self) -> int:
+        """Send the command of attempts that have none; how many there were."""
+        was_announced = (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None)
+        query = _uploaded(
             documents.c.attempt,
             documents.c.owner_id,
             documents.c.filename,
             documents.c.file_type,
             documents.c.size,
-            (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None),
+            was_announced,
+        ).where(documents.c.commanded_at.is_(None), documents.c.attempted_at < func.now() - self.grace)
+        rows = await self._read(query.where(documents.c.ending.is_(None)))
+        for *fields, is_known in rows:
+            document = FencedDocument(*fields)
+            log.info("launching a forgotten document", document_id=document.document_id)
+            if is_known:
+                await command(self.engine, self.publisher, document)
+            else:
+                await launch(self.engine, self.publisher, self.reporter, document)
+        return len(rows)
+
+    async def announce_forgotten(self) -> int:
+        """Say how attempts have ended that ended without a word; how many there were."""
+        query = _uploaded(documents.c.attempt).where(
+            documents.c.ending.is_not(None),
+            documents.c.announced_at.is_(None),
+            documents.c.updated_at < func.now() - self.grace,
         )
-        .where(documents.c.commanded_at.is_(None), documents.c.deleted_at.is_(None))
-        .where(documents.c.sha256.is_not(None), documents.c.attempted_at < func.now() - grace)
-        .limit(BATCH)
-    )
-    async with engine.connect() as connection:
-        rows = (await connection.execute(query)).all()
-    for *fields, was_announced in rows:
-        document = FencedDocument(*fields)
-        log.info("launching a forgotten document", document_id=document.document_id, attempt=document.attempt)
-        if was_announced:
-            await command(engine, publisher, document)
-        else:
-            await launch(engine, publisher, reporter, document)
-    return len(rows)
+        rows = await self._read(query)
+        for document_id, attempt in rows:
+            log.info("announcing a forgotten ending", document_id=document_id, attempt=attempt)
+            try:
+                await announce(self.engine, self.reporter, document_id, attempt)
+            except Superseded:
+                continue
+        return len(rows)
 
+    async def remind_silent(self) -> int:
+        """Send the command of documents again from which nothing was heard for long; how many there were."""
+        silence = timedelta(seconds=self.settings.silence_seconds)
+        return await remind_silent(self.engine, self.publisher, self.reporter, silence)
 
-async def finish_deletions(engine: AsyncEngine, deletion: Deletion, grace: timedelta = GRACE) -> int:
-    """End deletions that were marked and not finished; how many there were."""
-    query = (
-        select(documents.c.document_id, documents.c.owner_id)
-        .where(documents.c.deleted_at < func.now() - grace)
-        .limit(BATCH)
-    )
-    async with engine.connect() as connection:
-        rows = (await connection.execute(query)).all()
-    for document_id, owner_id in rows:
-        await deletion.finish(document_id, owner_id)
-    return len(rows)
-
-
-async def drop_old_receipts(engine: AsyncEngine) -> None:
-    """Forget webhook messages that are too old to be sent again."""
-    async with engine.begin() as connection:
-        await connection.execute(
-            delete(webhook_receipts).where(webhook_receipts.c.received_at < func.now() - RECEIPTS_KEPT)
+    async def finish_deletions(self) -> int:
+        """End deletions that were marked and not finished; how many there were."""
+        rows = await self._read(
+            select(documents.c.document_id, documents.c.owner_id).where(
+                documents.c.deleted_at < func.now() - self.grace
+            )
         )
+        for document_id, owner_id in rows:
+            await self.deletion.finish(document_id, owner_id)
+        return len(rows)
+
+    async def forget_uploads(self) -> int:
+        """Remove the bytes of uploads that ended before there was a document; how many there were."""
+        longest = timedelta(seconds=self.settings.upload_seconds) + self.grace
+        rows = await self._read(
+            select(upload_reservations.c.document_id).where(
+                upload_reservations.c.reserved_at < func.now() - longest
+            )
+        )
+        for (document_id,) in rows:
+            await forget_upload(self.engine, self.deletion.objects, document_id)
+        return len(rows)
+
+    async def drop_old_receipts(self) -> None:
+        """Forget webhook messages that are too old to be sent again."""
+        async with self.engine.begin() as connection:
+            await connection.execute(
+                delete(webhook_receipts).where(webhook_receipts.c.received_at < func.now() - RECEIPTS_KEPT)
+            )
+
+    async def _read(self, query: "Select[*tuple[Any, ...]]") -> list[Row[*tuple[Any, ...]]]:
+        async with self.engine.connect() as connection:
+            return list((await connection.execute(query.limit(BATCH))).all())
+
+
+def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":
+    return select(documents.c.document_id, *columns).where(
+        documents.c.sha256.is_not(None), documents.c.deleted_at.is_(None)
+    )
+
+
+async def _attempt(step: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await step()
+    except Exception as error:
+        if not is_transient(error):
+            log.exception("the sweeper met a bug")

@@ -1,15 +1,17 @@
 """Accepts a document: bytes to the object store, a row, then the event and the command that begin its way."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils import uuid7
 
 from contracts.statuses import Status
 from services.api.access import Caller
+from services.api.admission import Admission
 from services.api.multipart import IncomingFile
 from services.api.problems import Problem
 from services.runtime.attempts import launch, open_next_attempt
@@ -18,7 +20,10 @@ from services.runtime.fence import FencedDocument, Superseded
 from services.runtime.objects import Objects
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
-from services.runtime.tables import documents
+from services.runtime.tables import documents, upload_reservations
+
+DATABASE_SECONDS = 2.0
+"""How long an upload waits for the database before its body is read."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +34,28 @@ class Uploads:
     objects: Objects
     publisher: Publisher
     reporter: Reporter
+    admission: Admission
+    upload_seconds: float
 
     async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, bool]:
         """Store a file and begin its way; the document's id, and whether it is new.
 
         The same bytes by the same owner give the document that is there already. Raises Problem for a file
-        that is refused, Unavailable when the broker does not take the command; then nothing is left behind.
+        that is refused, Unavailable when a dependency is away: before the body is read if that is known by
+        then. Nothing is left behind then, or the sweeper removes it.
         """
+        self.admission.check()
         document_id = str(uuid7())
-        await self.objects.put(document_id, file.body())
+        await self._reserve(document_id)
+        await self._store(document_id, file)
         document = FencedDocument(
             document_id, 1, caller.owner_id, file.filename, file.file_type, file.size, is_done=False
         )
-        try:
-            existing = await self._insert(document, file.sha256)
-        except BaseException:
-            await self.objects.delete(document_id)
-            raise
+        existing = await self._insert(document, file.sha256)
         if existing:
-            await self.objects.delete(document_id)
+            await forget_upload(self.engine, self.objects, document_id)
             return existing, False
-        await self._launch_or_forget(document)
+        await self._launch_or_withdraw(document)
         return document_id, True
 
     async def begin_again(self, document_id: str, attempt: int) -> None:
@@ -60,29 +66,67 @@ class Uploads:
             raise Problem(409, "The document is being processed.") from error
         await launch(self.engine, self.publisher, self.reporter, document)
 
+    async def _reserve(self, document_id: str) -> None:
+        try:
+            async with asyncio.timeout(DATABASE_SECONDS), self.engine.begin() as connection:
+                await connection.execute(insert(upload_reservations).values(document_id=document_id))
+        except TimeoutError as error:
+            raise Unavailable("database", "no answer in time") from error
+
+    async def _store(self, document_id: str, file: IncomingFile) -> None:
+        try:
+            async with asyncio.timeout(self.upload_seconds):
+                await self.objects.put(document_id, file.body())
+        except TimeoutError as error:
+            raise Problem(408, f"The upload took more than {self.upload_seconds:.0f} seconds.") from error
+        except Problem:
+            await forget_upload(self.engine, self.objects, document_id)
+            raise
+
     async def _insert(self, document: FencedDocument, sha256: str) -> str | None:
         """Insert the row, or return the id of the document that has this owner and content already."""
         while True:
             async with self.engine.begin() as connection:
                 if await _insert_row(connection, document, sha256):
+                    await _use_reservation(connection, document.document_id)
                     return None
                 existing = await _find_content(connection, document.owner_id, sha256)
                 if existing:  # else it was deleted in between
                     return existing
 
-    async def _launch_or_forget(self, document: FencedDocument) -> None:
+    async def _launch_or_withdraw(self, document: FencedDocument) -> None:
         try:
+            self.admission.check()
             await launch(self.engine, self.publisher, self.reporter, document)
         except Unavailable:
             await withdraw(self.engine, document)
-            await self.objects.delete(document.document_id)
             raise
 
 
 async def withdraw(engine: AsyncEngine, document: FencedDocument) -> None:
-    """Remove the row of a document that the broker did not take; the uploader is told so."""
+    """Mark a document that the broker did not take as deleted; the uploader is told to come back.
+
+    Its first event, or its command, may be with the broker all the same: the sweeper says that it is deleted, and
+    removes the rest.
+    """
+    mark = update(documents).where(documents.c.document_id == document.document_id)
     async with engine.begin() as connection:
-        await connection.execute(delete(documents).where(documents.c.document_id == document.document_id))
+        await connection.execute(mark.values(deleted_at=func.now()))
+
+
+async def forget_upload(engine: AsyncEngine, objects: Objects, document_id: str) -> None:
+    """Remove the bytes of an upload that became no document."""
+    await objects.delete(document_id)
+    async with engine.begin() as connection:
+        await connection.execute(
+            delete(upload_reservations).where(upload_reservations.c.document_id == document_id)
+        )
+
+
+async def _use_reservation(connection: AsyncConnection, document_id: str) -> None:
+    used = delete(upload_reservations).where(upload_reservations.c.document_id == document_id)
+    if (await connection.execute(used)).rowcount != 1:
+        raise Unavailable("object store", "the upload took so long that its bytes were removed")
 
 
 async def _insert_row(connection: AsyncConnection, document: FencedDocument, sha256: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import EmbedChunks
+from contracts.events import StatusEvent
 from contracts.statuses import Status
 from services.embedder.batching import Batcher
 from services.embedder.model import EmbeddingModel
@@ -18,9 +19,11 @@ from services.embedder.vectors import (
     read_texts,
     write_batch,
 )
+from services.runtime.ending import announce, decide
 from services.runtime.fence import FencedDocument, Superseded, fenced
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
+from services.runtime.settlement import Malformed
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Embedding:
         """
         texts = await self._begin(document, command)
         if texts is None or await self._embed_batch(document, command, texts):
-            await self._report_completion(document)
+            await self._complete(document)
 
     async def _embed_batch(self, document: FencedDocument, command: EmbedChunks, texts: list[str]) -> bool:
         """Store the vectors of a batch; True when the document may be complete."""
@@ -50,9 +53,7 @@ class Embedding:
             progress = await write_batch(connection, document, command, self.model.name, vectors)
             if progress is None:
                 return True
-            if progress.is_complete:
-                await make_visible(connection, document)
-            else:
+            if not progress.is_complete:
                 # Inside, while the attempt's row is locked: the log has progress in order.
                 await self._report_progress(document, progress)
             return progress.is_complete
@@ -61,11 +62,14 @@ class Embedding:
         async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
             if await is_embedded(connection, document, command.batch):
                 return None
-            texts = await read_texts(connection, document, command)
-            if len(texts) != command.count:
-                raise Superseded(f"{document.document_id}: no chunks for batch {command.batch}")
             progress = await read_progress(connection, document)
-            if progress is not None and await begin_embedding(connection, document):
+            if progress is None:
+                raise Superseded(f"{document.document_id}: no chunks for batch {command.batch}")
+            if not progress.has_batch(command):
+                # A batch of other bounds would count as one of ours, and leave a hole.
+                raise Malformed(f"the attempt has no batch {command.batch} of these bounds")
+            texts = await read_texts(connection, document, command)
+            if await begin_embedding(connection, document):
                 await self._report_progress(document, progress)
         return texts
 
@@ -78,24 +82,30 @@ class Embedding:
             progress=progress.embedded_count,
         )
 
-    async def _report_completion(self, document: FencedDocument) -> None:
-        """Say ``embedded`` after the commit, so that a search finds what people were told of.
+    async def _complete(self, document: FencedDocument) -> None:
+        """End the attempt as ``embedded`` when its last batch is done; say so after the commit.
 
-        A delivery that finds its batch done asks again: an earlier one may have died between the two.
+        A delivery that finds its batch done looks too: an earlier one may have died between the two.
         """
-        async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+        key = (document.document_id, document.attempt)
+        async with fenced(self.engine, *key, alone=True) as (connection, _):
             progress = await read_progress(connection, document)
             if progress is None or not progress.is_complete:
                 return
-            took = datetime.now(UTC) - progress.started_at
-            await self.reporter.report(
-                document,
-                Status.EMBEDDED,
-                f"The document is searchable: {progress.embedded_count} chunks.",
-                {
-                    "embeddingCount": progress.embedded_count,
-                    "model": self.model.name,
-                    "dimensions": self.model.dimensions,
-                    "durationMs": int(took.total_seconds() * 1000),
-                },
-            )
+            await make_visible(connection, document)
+            await decide(connection, document, self._embedded(document, progress))
+        await announce(self.engine, self.reporter, *key)
+
+    def _embedded(self, document: FencedDocument, progress: Progress) -> StatusEvent:
+        took = datetime.now(UTC) - progress.started_at
+        return self.reporter.event(
+            document,
+            Status.EMBEDDED,
+            f"The document is searchable: {progress.embedded_count} chunks.",
+            {
+                "embeddingCount": progress.embedded_count,
+                "model": self.model.name,
+                "dimensions": self.model.dimensions,
+                "durationMs": int(took.total_seconds() * 1000),
+            },
+        )

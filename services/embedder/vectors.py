@@ -22,6 +22,13 @@ class Progress:
     chunk_count: int
     is_complete: bool
     started_at: datetime
+    batch_chunks: int
+
+    def has_batch(self, command: EmbedChunks) -> bool:
+        """Whether a command's bounds are those of a batch of this attempt."""
+        first = (command.batch - 1) * self.batch_chunks
+        count = min(self.batch_chunks, self.chunk_count - first)
+        return (command.first, command.count) == (first, count)
 
 
 _PROGRESS = (
@@ -29,6 +36,7 @@ _PROGRESS = (
     attempts.c.chunk_count,
     (attempts.c.batches_done == attempts.c.batches).label("is_complete"),
     attempts.c.started_at,
+    attempts.c.batch_chunks,
 )
 
 

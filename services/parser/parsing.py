@@ -1,18 +1,20 @@
 """One ParseDocument from beginning to end; safe to run twice, and at any point after a crash."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.commands import EmbedChunks
 from contracts.failures import DocumentFailed, FailureCode, Stage
 from contracts.statuses import Status
 from services.parser.document import ParsedDocument
-from services.parser.results import ParseResult, read_result, write_result
+from services.parser.results import ParseResult, read_result, waiting_batches, write_result
 from services.parser.sandbox import Sandbox
+from services.runtime.ending import announce, decide_failure
 from services.runtime.fence import FencedDocument, fenced
 from services.runtime.objects import Objects
 from services.runtime.publisher import Publisher
@@ -38,20 +40,23 @@ class Parsing:
         """
         async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
             result = await read_result(connection, document)
-        if result is None:
-            try:
-                await self._parse_and_store(document)
-            except DocumentFailed as failure:
-                await self._fail(document, failure)
+        with suppress(AlreadyParsed):
+            if result is None and not await self._parse_and_store(document):
                 return
         await self._hand_over(document)
 
-    async def _parse_and_store(self, document: FencedDocument) -> None:
+    async def _parse_and_store(self, document: FencedDocument) -> bool:
+        """True when there are chunks now; False when the document failed, and was reported so."""
         started_at = datetime.now(UTC)
         await self._report_progress(document)(0, 0)
-        parsed = await self._read_chunks(document)
+        try:
+            parsed = await self._read_chunks(document)
+        except DocumentFailed as failure:
+            await self._fail(document, failure)
+            return False
         async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
             await write_result(connection, document, parsed, started_at, self.batch_chunks)
+        return True
 
     async def _read_chunks(self, document: FencedDocument) -> ParsedDocument:
         try:
@@ -67,25 +72,42 @@ class Parsing:
             if page_count:
                 metadata |= {"pagesDone": pages_done, "pageCount": page_count}
                 message = f"{pages_done} of {page_count} pages are parsed."
-            async with fenced(self.engine, document.document_id, document.attempt):
+            async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+                await _refuse_parsed(connection, document)
                 await self.reporter.report(document, Status.PARSING, message, metadata, progress=pages_done)
 
         return report
 
     async def _fail(self, document: FencedDocument, failure: DocumentFailed) -> None:
-        async with fenced(self.engine, document.document_id, document.attempt):
-            await self.reporter.failed(document, failure, Stage.PARSING)
+        key = (document.document_id, document.attempt)
+        async with fenced(self.engine, *key, alone=True) as (connection, _):
+            await _refuse_parsed(connection, document)
+            await decide_failure(connection, self.reporter, document, failure, Stage.PARSING)
+        await announce(self.engine, self.reporter, *key)
 
     async def _hand_over(self, document: FencedDocument) -> None:
-        async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+        # Alone, so that ``parsed`` follows every ``parsing``, also one by a worker that was taken for dead.
+        key = (document.document_id, document.attempt)
+        async with fenced(self.engine, *key, alone=True) as (connection, _):
             # Locked, so that ``parsed`` is never repeated once an embedder has said ``embedding``.
             result = await read_result(connection, document, lock=True)
             if result is None:
                 raise RuntimeError("an attempt that was stored is gone")
             if not result.embedding_has_started:
                 await self.reporter.report(document, Status.PARSED, _sentence(result), _counts(result))
+            waiting = await waiting_batches(connection, document, result)
         for command in embed_commands(document, result):
-            await self.publisher.command(command)
+            if command.batch in waiting:
+                await self.publisher.command(command)
+
+
+class AlreadyParsed(Exception):
+    """Another worker has stored the result: a delivery may come again while the first still works on it."""
+
+
+async def _refuse_parsed(connection: AsyncConnection, document: FencedDocument) -> None:
+    if await read_result(connection, document) is not None:
+        raise AlreadyParsed
 
 
 def embed_commands(document: FencedDocument, result: ParseResult) -> list[EmbedChunks]:

@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Delete, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.parser.document import ParsedDocument
 from services.runtime.fence import FencedDocument
-from services.runtime.tables import attempts, chunks, documents
+from services.runtime.tables import attempts, chunks, documents, embedded_batches
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,14 @@ async def write_result(
     started_at: datetime,
     batch_chunks: int,
 ) -> None:
-    """Store the chunks of an attempt; those of attempts that ended without being embedded are removed."""
+    """Store the chunks of an attempt; those of attempts that ended without being embedded are removed.
+
+    Nothing happens when another delivery of the same command has stored them meanwhile.
+    """
     await connection.execute(_delete_abandoned(document))
-    await connection.execute(
-        insert(attempts).values(
+    stored = await connection.execute(
+        upsert(attempts)
+        .values(
             document_id=document.document_id,
             attempt=document.attempt,
             page_count=parsed.page_count,
@@ -63,9 +68,26 @@ async def write_result(
             started_at=started_at,
             parsed_at=func.now(),
         )
+        .on_conflict_do_nothing()
+        .returning(attempts.c.attempt)
     )
+    if stored.one_or_none() is None:
+        return
     key = {"document_id": document.document_id, "attempt": document.attempt}
     await connection.execute(insert(chunks), [{**key, **asdict(chunk)} for chunk in parsed.chunks])
+
+
+async def waiting_batches(
+    connection: AsyncConnection, document: FencedDocument, result: ParseResult
+) -> set[int]:
+    """The numbers of the batches that are not embedded yet."""
+    query = select(embedded_batches.c.batch).where(
+        embedded_batches.c.document_id == document.document_id,
+        embedded_batches.c.attempt == document.attempt,
+    )
+    done = set((await connection.execute(query)).scalars())
+    # When all are done and nobody said so, one of them has to be delivered again for somebody to look.
+    return set(range(1, result.batches + 1)) - done or {result.batches}
 
 
 def _details(parsed: ParsedDocument) -> dict[str, object]:

@@ -16,19 +16,29 @@ from services.runtime.tables import documents
 async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int) -> FencedDocument:
     """Make the attempt after ``ended`` the current one, which fences the older ones off.
 
-    Raises Superseded when another attempt has begun meanwhile, or the document was deleted.
+    Raises Superseded when another attempt has begun meanwhile, this one has not ended, or the document was
+    deleted.
     """
     now = datetime.now(UTC)
     lock = (
         select(documents.c.document_id)
         .where(documents.c.document_id == document_id, documents.c.attempt == ended)
         .where(documents.c.deleted_at.is_(None), documents.c.sha256.is_not(None))
+        .where(documents.c.announced_at.is_not(None))
         .with_for_update()
     )
     bump = (
         update(documents)
         .where(documents.c.document_id == document_id)
-        .values(attempt=ended + 1, attempted_at=now, commanded_at=None)
+        .values(
+            attempt=ended + 1,
+            attempted_at=now,
+            commanded_at=None,
+            ending=None,
+            announced_at=None,
+            reminders=0,
+            reminded_at=None,
+        )
         .returning(documents.c.owner_id, documents.c.filename, documents.c.file_type, documents.c.size)
     )
     async with engine.begin() as connection:

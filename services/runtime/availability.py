@@ -1,12 +1,19 @@
 """Which errors pass by themselves: a dependency is away, and the work should be tried again."""
 
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+from faststream.exceptions import IncorrectState
 from obstore.exceptions import BaseError as ObjectStoreError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-# A channel whose connection is gone raises ChannelInvalidStateError, which is no AMQPError.
-BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, ConnectionError, TimeoutError, OSError)
+BROKER_ERRORS = (
+    AMQPError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+    ChannelInvalidStateError,  # a RuntimeError: the channel closed a moment ago
+    IncorrectState,
+)
 
 
 class Transient(Exception):
@@ -27,4 +34,5 @@ def is_transient(error: BaseException) -> bool:
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated
-    return isinstance(error, (AMQPError, ChannelInvalidStateError, ConnectionError, TimeoutError))
+    # MemoryError: once is bad luck. OSError: a disk that is full or gone, a file system that does not answer.
+    return isinstance(error, (*BROKER_ERRORS, MemoryError))

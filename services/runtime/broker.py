@@ -11,8 +11,6 @@ from faststream.rabbit.schemas.queue import QueueType
 from contracts import topology
 from services.runtime.settings import Settings
 
-GRACEFUL_SECONDS = 15.0
-
 
 def create_broker(
     settings: Settings, service: str, middlewares: Sequence[BrokerMiddleware[Any, Any]] = ()
@@ -22,7 +20,7 @@ def create_broker(
         settings.rabbitmq_url,
         app_id=f"stagecast.{service}",
         default_channel=Channel(on_return_raises=True),
-        graceful_timeout=GRACEFUL_SECONDS,
+        graceful_timeout=settings.shutdown_seconds,
         reconnect_interval=1.0,
         fail_fast=False,
         middlewares=middlewares,

@@ -1,18 +1,17 @@
-"""Keeps work for a document that was deleted or started anew from leaving anything behind."""
+"""Keeps work for a document that was deleted, started anew or ended from leaving anything behind."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from contracts.statuses import TERMINAL
 from services.runtime.tables import documents
 
 
 class Superseded(Exception):
-    """The document was deleted, or a newer attempt has begun; whoever works on it stops quietly."""
+    """The document was deleted, its attempt has ended, or a newer one has begun; who works on it stops quietly."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +25,24 @@ class FencedDocument:
     file_type: str
     size: int
     is_done: bool = False
-    """Whether this attempt has reached a terminal status already."""
-
-
-_DONE = and_(
-    documents.c.status_attempt == documents.c.attempt,
-    documents.c.status.in_([status.value for status in TERMINAL]),
-)
+    """Whether the end of this attempt has been decided already."""
 
 
 @asynccontextmanager
 async def fenced(
-    engine: AsyncEngine, document_id: str, attempt: int | None
+    engine: AsyncEngine,
+    document_id: str,
+    attempt: int | None,
+    *,
+    alone: bool = False,
+    even_if_done: bool = False,
 ) -> AsyncIterator[tuple[AsyncConnection, FencedDocument]]:
-    """A transaction during which the document can be neither deleted nor started anew.
+    """A transaction during which the document can be neither deleted, nor started anew, nor ended.
 
-    Raises Superseded where either has happened already. The lock is ``FOR KEY SHARE``: it holds off the
-    ``FOR UPDATE`` of delete and retry, but not the projector's updates of the same row. An event that is
-    published inside is in the log before a deletion is.
+    Raises Superseded where that has happened already; one that has only ended is let through with
+    ``even_if_done``. The lock is ``FOR KEY SHARE``: it holds off the ``FOR UPDATE`` of delete, retry and end,
+    but not the projector's updates of the same row. ``alone`` takes ``FOR UPDATE``, and so waits for all others
+    in here. An event that is published inside is in the log before whatever the fence holds off.
     """
     query = (
         select(
@@ -52,16 +51,16 @@ async def fenced(
             documents.c.filename,
             documents.c.file_type,
             documents.c.size,
-            _DONE.label("is_done"),
+            documents.c.ending.is_not(None).label("is_done"),
         )
         .where(documents.c.document_id == document_id, documents.c.deleted_at.is_(None))
         .where(documents.c.sha256.is_not(None))
-        .with_for_update(key_share=True, read=True)
+        .with_for_update(key_share=not alone, read=not alone)
     )
     if attempt is not None:
         query = query.where(documents.c.attempt == attempt)
     async with engine.begin() as connection:
         row = (await connection.execute(query)).one_or_none()
-        if row is None:
+        if row is None or (row.is_done and not even_if_done):
             raise Superseded(f"{document_id} attempt {attempt}")
         yield connection, FencedDocument(document_id, *row)

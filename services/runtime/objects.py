@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import unquote, urlsplit
@@ -10,6 +10,11 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from services.runtime.availability import Unavailable
+
+FOLDER = "documents"
+PART_MARK = "#"
+"""What a local store puts behind the name of an object while it arrives."""
 PART_BYTES = 5 * 1024 * 1024
 """S3 takes no part of an upload under 5 MiB."""
 
@@ -19,6 +24,9 @@ class Objects:
 
     def __init__(self, url: str) -> None:
         self._store = _open(url)
+        self._directory = (
+            Path(self._store.prefix or "/", FOLDER) if isinstance(self._store, LocalStore) else None
+        )
 
     async def put(self, document_id: str, body: AsyncIterator[bytes]) -> None:
         """Write an object as its bytes arrive; it appears whole or, when ``body`` raises, not at all."""
@@ -31,8 +39,10 @@ class Objects:
         """A path under which this process and its children can read an object.
 
         The file has no name of its own, so that not even SIGKILL leaves it behind. Raises FileNotFoundError
-        when there is no such object.
+        when there is no such object, Unavailable when none is there because their disk is gone.
         """
+        if self._directory is not None and not self._directory.is_dir():
+            raise Unavailable("object store", f"{self._directory} is gone")
         answer = await obstore.get_async(self._store, _key(document_id))
         with TemporaryFile(prefix="stagecast-") as file:
             async for part in answer.stream(PART_BYTES):
@@ -41,15 +51,26 @@ class Objects:
             yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
 
     async def delete(self, document_id: str) -> None:
-        """Remove an object; nothing happens where there is none."""
-        try:
+        """Remove an object, and what an upload of it that was killed has left; nothing where there is none."""
+        with suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _key(document_id))
-        except FileNotFoundError:
-            return
+        for part in self._parts(document_id):
+            part.unlink(missing_ok=True)
+
+    async def ids(self) -> AsyncIterator[str]:
+        """The documents that have an object, or a part of one."""
+        async for page in obstore.list(self._store, prefix=FOLDER):
+            for found in page:
+                yield found["path"].removeprefix(f"{FOLDER}/")
+        for part in self._parts("*"):
+            yield part.name.partition(PART_MARK)[0]
+
+    def _parts(self, document_id: str) -> list[Path]:
+        return list(self._directory.glob(f"{document_id}{PART_MARK}*")) if self._directory else []
 
 
 def _key(document_id: str) -> str:
-    return f"documents/{document_id}"
+    return f"{FOLDER}/{document_id}"
 
 
 def _open(url: str) -> ObjectStore:

@@ -8,6 +8,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from aio_pika.abc import HeadersType
+from aio_pika.exceptions import DeliveryError, PublishError
 from faststream.rabbit import RabbitBroker
 
 from contracts import topology
@@ -25,11 +26,18 @@ _STAGE_OF: dict[type[Command], str] = {ParseDocument: "parse", EmbedChunks: "emb
 
 
 class Publisher:
-    """Publishes with confirm, again until ``patience_seconds`` have passed; then raises Unavailable."""
+    """Publishes with confirm, again until ``patience_seconds`` have passed; then raises Unavailable.
 
-    def __init__(self, broker: RabbitBroker, *, patience_seconds: float = 15.0) -> None:
+    A full queue is waited for by stages, whose own queue then fills; ``gives_up_when_full`` is for the API, whose
+    clients can be told to come back.
+    """
+
+    def __init__(
+        self, broker: RabbitBroker, *, patience_seconds: float = 15.0, gives_up_when_full: bool = False
+    ) -> None:
         self._broker = broker
         self._patience_seconds = patience_seconds
+        self._gives_up_when_full = gives_up_when_full
 
     async def event(self, event: LogEvent) -> None:
         """Append an event to the log."""
@@ -62,10 +70,18 @@ class Publisher:
         message_id: str | None,
         correlation_id: str | None,
         headers: HeadersType,
+        seconds: float | None = None,
     ) -> None:
-        """Put a delivery as it is on another exchange (a retry queue or a dead letter)."""
+        """Put a delivery as it is on another exchange: a retry queue (for ``seconds``) or a dead letter."""
         await self._publish(
-            exchange, routing_key, body, message_type or "", message_id or "", correlation_id or "", headers
+            exchange,
+            routing_key,
+            body,
+            message_type or "",
+            message_id or "",
+            correlation_id or "",
+            headers,
+            seconds,
         )
 
     async def _publish(
@@ -77,6 +93,7 @@ class Publisher:
         message_id: str,
         correlation_id: str,
         headers: HeadersType | None = None,
+        expiration: float | None = None,
     ) -> None:
         reason = "no confirm in time"
         try:
@@ -95,14 +112,23 @@ class Publisher:
                             correlation_id=correlation_id,
                             timestamp=datetime.now(UTC),
                             headers=headers,
+                            expiration=expiration,
                         )
                     except (
                         *BROKER_ERRORS,
                         RuntimeError,
                     ) as error:  # "No active transport", while it reconnects
                         reason = str(error) or type(error).__name__
+                        if self._gives_up_when_full and _is_refused(error):
+                            break
                         await asyncio.sleep(PAUSE_SECONDS)
                     else:
                         return
         except TimeoutError as error:
             raise Unavailable("broker", reason) from error
+        raise Unavailable("broker", reason)
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether the broker said no, because the queue is full; a message that it returned is another matter."""
+    return isinstance(error, DeliveryError) and not isinstance(error, PublishError)

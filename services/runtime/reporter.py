@@ -29,7 +29,19 @@ class Reporter:
         progress: int = 0,
     ) -> None:
         """Append one status; ``progress`` tells repetitions of ``parsing`` and ``embedding`` apart."""
-        event = StatusEvent.now(
+        await self.append(self.event(document, status, message, metadata, progress=progress))
+
+    def event(
+        self,
+        document: FencedDocument,
+        status: Status,
+        message: str,
+        metadata: dict[str, JsonValue] | None = None,
+        *,
+        progress: int = 0,
+    ) -> StatusEvent:
+        """A fact of this moment, not yet in the log."""
+        return StatusEvent.now(
             document.document_id,
             document.attempt,
             status,
@@ -40,15 +52,18 @@ class Reporter:
             source=self._source,
             progress=progress,
         )
-        await self._publisher.event(event)
-        log.info("status", document_id=document.document_id, attempt=document.attempt, status=status.value)
 
-    async def failed(self, document: FencedDocument, failure: DocumentFailed, stage: Stage) -> None:
-        """Append the terminal ``failed`` with its reason, for people and for programs."""
+    async def append(self, event: StatusEvent) -> None:
+        """Append an event to the log."""
+        await self._publisher.event(event)
+        log.info("status", document_id=event.document_id, attempt=event.attempt, status=event.status.value)
+
+    def failure(self, document: FencedDocument, failure: DocumentFailed, stage: Stage) -> StatusEvent:
+        """The terminal ``failed`` with its reason, for people and for programs."""
         details: dict[str, JsonValue] = {
             "error": failure.message,
             "code": failure.code.value,
             "stage": stage.value,
             "retryable": failure.retryable,
         }
-        await self.report(document, Status.FAILED, failure.message, details)
+        return self.event(document, Status.FAILED, failure.message, details)

@@ -11,11 +11,12 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.access_settings import AccessSettings
+from services.runtime.resilience_settings import ResilienceSettings
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-class Settings(AccessSettings):
+class Settings(AccessSettings, ResilienceSettings):
     """Settings of every service; each reads those that concern it."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)

@@ -7,6 +7,7 @@ in a header. Cancellation (the connection is gone, or the process stops) settles
 again.
 """
 
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from pydantic import ValidationError as SchemaError
 from structlog.contextvars import bound_contextvars
 
 from contracts import topology
+from contracts.failures import FailureCode
 from contracts.wire import WireModel
 from services.runtime.availability import Unavailable, is_transient
 from services.runtime.fence import Superseded
@@ -25,18 +27,24 @@ from services.runtime.publisher import Publisher
 TRIES_HEADER = "x-stagecast-tries"
 REASON_HEADER = "x-stagecast-reason"
 STAGE_HEADER = "x-stagecast-stage"
+CODE_HEADER = "x-stagecast-code"
 
 MAX_TRIES = 12
-"""Tries of one command over all its retries: about an hour of an absent dependency."""
+"""Tries of one command over all its retries: about 40 minutes of an absent dependency."""
+
+MAX_TRIES_OF_BUGS = 3
+"""What is nobody's absence seldom passes by itself, and a person waits for the answer."""
+
+_CRASHED = {"parse": FailureCode.PARSER_CRASHED, "embed": FailureCode.EMBEDDER_CRASHED}
 
 Decoded = TypeVar("Decoded", bound=WireModel)
 
 log = get_logger(__name__)
 
 
-def retry_delay(tries: int) -> int | None:
+def retry_delay(tries: int, *, is_transient: bool = True) -> int | None:
     """Seconds to wait after the ``tries``-th failure, or None when it is time to give up."""
-    if tries >= MAX_TRIES:
+    if tries >= (MAX_TRIES if is_transient else MAX_TRIES_OF_BUGS):
         return None
     return topology.RETRY_SECONDS[min((tries - 1) // 2, len(topology.RETRY_SECONDS) - 1)]
 
@@ -68,6 +76,8 @@ def settle(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
 
 
 def _tries(msg: RabbitMessage) -> int:
+    if REASON_HEADER in msg.headers:
+        return 0  # It died, and was moved back: a new life.
     value = msg.headers.get(TRIES_HEADER, 0)
     return value if isinstance(value, int) else 0
 
@@ -91,26 +101,31 @@ async def _move_on(
     if isinstance(error, Malformed):
         await _bury(stage, publisher, msg, f"malformed: {describe(error)}")
         return
-    if is_transient(error):
+    passes = is_transient(error)
+    if passes:
         log.warning("delivery will be tried again", reason=describe(error))
     else:
         log.error("delivery failed by a bug", exc_info=error)
-    seconds = retry_delay(tries)
+    seconds = retry_delay(tries, is_transient=passes)
     if seconds is None:
-        await _bury(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}")
-    else:
-        await _forward(publisher, topology.RETRY, f"{stage}.{seconds}", msg, {TRIES_HEADER: tries})
+        code = FailureCode.DELIVERY_LIMIT if passes else _CRASHED[stage]
+        await _bury(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}", code)
+        return
+    headers = {TRIES_HEADER: tries}
+    # What failed together shall not come back together. The queue's own delay is the longest.
+    wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+    await _forward(publisher, topology.RETRY, f"{stage}.{seconds}", msg, headers, wait)
 
 
-async def _bury(stage: str, publisher: Publisher, msg: RabbitMessage, reason: str) -> None:
+async def _bury(
+    stage: str, publisher: Publisher, msg: RabbitMessage, reason: str, code: FailureCode | None = None
+) -> None:
+    """``code`` is what the document fails with; a message that names none, or lies about it, fails nobody's."""
     log.warning("dead letter", reason=reason)
-    await _forward(
-        publisher,
-        topology.DEAD,
-        stage,
-        msg,
-        {REASON_HEADER: reason[:1000], STAGE_HEADER: stage, TRIES_HEADER: 0},
-    )
+    headers = {REASON_HEADER: reason[:1000], STAGE_HEADER: stage, TRIES_HEADER: _tries(msg) + 1}
+    if code is not None:
+        headers[CODE_HEADER] = code.value
+    await _forward(publisher, topology.DEAD, stage, msg, headers)
 
 
 async def _forward(
@@ -119,6 +134,7 @@ async def _forward(
     routing_key: str,
     msg: RabbitMessage,
     headers: dict[str, Any],
+    seconds: float | None = None,
 ) -> None:
     raw = msg.raw_message
     await publisher.forward(
@@ -129,6 +145,7 @@ async def _forward(
         message_id=raw.message_id,
         correlation_id=raw.correlation_id,
         headers={**headers},
+        seconds=seconds,
     )
 
 

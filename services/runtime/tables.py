@@ -50,6 +50,10 @@ documents = Table(
     _moment("commanded_at"),  # null until the broker confirmed ParseDocument for the current attempt
     _moment("attempted_at", nullable=False),
     _moment("deleted_at"),
+    Column("ending", JSONB(none_as_null=True)),  # the terminal event of the current attempt, once decided
+    _moment("announced_at"),  # null until the broker confirmed the ending
+    Column("reminders", Integer, nullable=False, server_default="0"),  # commands that were sent again
+    _moment("reminded_at"),
     # Projected from the log of events.
     Column("status", Text, nullable=False),
     Column("status_attempt", Integer, nullable=False),
@@ -70,10 +74,24 @@ documents = Table(
         unique=True,
         postgresql_where=text("sha256 IS NOT NULL AND deleted_at IS NULL"),
     ),
+    Index(
+        "documents_unended",
+        "attempted_at",
+        postgresql_where=text("sha256 IS NOT NULL AND announced_at IS NULL"),
+    ),
     Index("documents_newest", text("created_at DESC"), text("document_id DESC")),
     Index(
         "documents_under_way", "document_id", postgresql_where=text("status NOT IN ('embedded', 'failed')")
     ),
+)
+
+upload_reservations = Table(
+    "upload_reservations",
+    metadata,
+    # Written before the object and removed with the row of the document, so that no object is forgotten.
+    Column("document_id", Text, primary_key=True),
+    Column("reserved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("upload_reservations_age", "reserved_at"),
 )
 
 attempts = Table(

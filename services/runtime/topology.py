@@ -3,7 +3,7 @@
 import asyncio
 
 import aio_pika
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts import topology
 from services.runtime.availability import BROKER_ERRORS, Unavailable
@@ -41,10 +41,24 @@ async def _declare_once(rabbitmq_url: str) -> None:
         for exchange in topology.EXCHANGES:
             await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
         for queue in topology.QUEUES:
-            await _declare_queue(channel, queue)
+            await _declare_queue(connection, queue)
 
 
-async def _declare_queue(channel: AbstractChannel, queue: topology.Queue) -> None:
-    declared = await channel.declare_queue(queue.name, durable=True, arguments={**queue.declared_arguments})
+async def _declare_queue(connection: AbstractConnection, queue: topology.Queue) -> None:
+    try:
+        async with connection.channel() as channel:
+            await channel.declare_queue(queue.name, durable=True, arguments={**queue.declared_arguments})
+            await _bind(channel, queue)
+    except aio_pika.exceptions.ChannelPreconditionFailed:
+        if queue.name not in topology.MAY_STAND_AS_THEY_ARE:
+            raise
+        # An earlier release made it; what lies in it matters more than its arguments.
+        log.warning("a queue stands with other arguments: empty and delete it", queue=queue.name)
+        async with connection.channel() as channel:
+            await _bind(channel, queue)
+
+
+async def _bind(channel: AbstractChannel, queue: topology.Queue) -> None:
+    declared = await channel.get_queue(queue.name, ensure=False)
     for exchange, routing_key in queue.bindings:
         await declared.bind(exchange.name, routing_key)

@@ -1,0 +1,86 @@
+"""Whether work can be taken on now, known before it is asked: a refusal is quick, and no upload hangs.
+
+A broker that ran out of memory or disk tells a connection so only after that has published, and then reads
+nothing more from it. So a probe is published every second on a connection that has no other use; as long as it
+is not confirmed, nothing else would be.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import aio_pika
+from aio_pika.abc import AbstractChannel
+
+from contracts import topology
+from services.runtime.availability import BROKER_ERRORS, Unavailable
+from services.runtime.logs import get_logger
+
+INTERVAL_SECONDS = 0.5
+PATIENCE_SECONDS = 1.0
+"""How long a probe may take before uploads are refused."""
+
+log = get_logger(__name__)
+
+
+@dataclass
+class Admission:
+    """Asked by ``check``; knows as long as ``run`` runs."""
+
+    rabbitmq_url: str
+    _refusal: str | None = "not connected yet"
+    _known: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def check(self) -> None:
+        """Raises Unavailable when a command would not be taken now."""
+        if self._refusal is not None:
+            raise Unavailable("broker", self._refusal)
+
+    async def opened(self) -> None:
+        """Wait until the first probe was answered, or was not."""
+        await self._known.wait()
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        while True:
+            try:
+                await self._probe_connection()
+            except BROKER_ERRORS as error:
+                self._conclude(str(error) or type(error).__name__)
+                await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def _probe_connection(self) -> None:
+        connection = await aio_pika.connect(self.rabbitmq_url, timeout=PATIENCE_SECONDS * 5)
+        async with connection:
+            channel = await connection.channel()
+            await channel.declare_queue(
+                name := f"stagecast.probe.{id(self)}",
+                exclusive=True,
+                arguments={"x-max-length": 1},
+            )
+            while True:
+                await self._ask(asyncio.ensure_future(_probe(channel, name)))
+                await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def _ask(self, probe: asyncio.Future[str | None]) -> None:
+        try:
+            done, _ = await asyncio.wait([probe], timeout=PATIENCE_SECONDS)
+            if not done:
+                self._conclude("it takes no messages just now")
+            self._conclude(await probe)
+        finally:
+            probe.cancel()
+
+    def _conclude(self, refusal: str | None) -> None:
+        if refusal != self._refusal:
+            log.info("admission", refused=refusal)
+        self._refusal = refusal
+        self._known.set()
+
+
+async def _probe(channel: AbstractChannel, name: str) -> str | None:
+    await channel.default_exchange.publish(aio_pika.Message(b""), name)
+    for queue in (topology.PARSE, topology.EMBED):
+        waiting = (await channel.get_queue(queue.name)).declaration_result.message_count or 0
+        if waiting >= topology.MAX_WAITING_COMMANDS:
+            return f"{queue.name} is full"
+    return None

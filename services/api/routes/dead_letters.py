@@ -1,0 +1,44 @@
+"""``/api/v1/dead-letters``, for administrators."""
+
+from fastapi import APIRouter, Request
+
+from contracts.wire import WireModel
+from services.api.access import AnyCaller, Caller
+from services.api.graveyard import DeadLetter
+from services.api.parts import parts_of
+from services.api.problems import Problem
+
+router = APIRouter(prefix="/api/v1", tags=["dead letters"])
+
+
+class DeadLetters(WireModel):
+    """What lies in the dead-letter queues now."""
+
+    items: list[DeadLetter]
+
+
+class Redriven(WireModel):
+    """The answer: the message is with its stage again."""
+
+    dead_letter_id: str
+
+
+@router.get("/dead-letters")
+async def dead_letters(request: Request, who: AnyCaller) -> DeadLetters:
+    """The messages that stages gave up, the oldest of each stage first."""
+    _refuse_others(who)
+    return DeadLetters(items=await parts_of(request).graveyard.read())
+
+
+@router.post("/dead-letters/{dead_letter_id}/redrive", status_code=202)
+async def redrive(request: Request, who: AnyCaller, dead_letter_id: str) -> Redriven:
+    """Process a message again; where its document has failed, that starts a new attempt."""
+    _refuse_others(who)
+    if not await parts_of(request).graveyard.redrive(dead_letter_id):
+        raise Problem(404, "There is no such dead letter.")
+    return Redriven(dead_letter_id=dead_letter_id)
+
+
+def _refuse_others(who: Caller) -> None:
+    if not who.sees_all:
+        raise Problem(403, "Only an administrator may see dead letters.")
