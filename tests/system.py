@@ -40,6 +40,8 @@ class System:
     api_key: str = API_KEY
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
+    """What runs in the place of ``services.<kind>``."""
 
     @property
     def url(self) -> str:
@@ -48,16 +50,21 @@ class System:
     def start(self, *names: str) -> None:
         """Start services and wait until each is ready."""
         for name in names:
-            self.ports.setdefault(name, free_port())
-            with (self.directory / f"{name}.log").open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", f"services.{name.partition('-')[0]}"],
-                    env=self._environment(name),
-                    stdout=log,
-                    stderr=log,
-                )
+            self.launch(name)
         for name in names:
             wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]
+
+    def launch(self, name: str) -> None:
+        """Start a service and return at once."""
+        self.ports.setdefault(name, free_port())
+        kind = name.partition("-")[0]
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", self.modules.get(kind, f"services.{kind}")],
+                env=self._environment(name),
+                stdout=log,
+                stderr=log,
+            )
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a service and wait for its end."""

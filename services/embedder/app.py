@@ -14,7 +14,7 @@ from contracts import topology
 from contracts.commands import EmbedChunks, EmbedQuery
 from services.embedder.batching import Batcher
 from services.embedder.embedding import Embedding
-from services.embedder.model import load_model
+from services.embedder.model import EmbeddingModel, load_model
 from services.embedder.queries import embed_query, reply
 from services.runtime.broker import create_broker, passive_queue
 from services.runtime.database import create_engine, required_database_url
@@ -33,14 +33,14 @@ PREFETCH = 12
 """Batches in hand at once: enough to fill the model's own batches from several documents."""
 
 
-def create_app(settings: Settings) -> AsgiFastStream:
-    """Wire the embedder; connections open in its lifespan."""
+def create_app(settings: Settings, model: EmbeddingModel | None = None) -> AsgiFastStream:
+    """Wire the embedder, with another model than the settings' if one is given; connections open in its lifespan."""
     registry = CollectorRegistry()
     database_url = required_database_url(settings)
     engine = create_engine(database_url, pool_size=PREFETCH + 2)
     broker = create_broker(settings, "embedder", [RabbitPrometheusMiddleware(registry=registry)])
     publisher = Publisher(broker)
-    model = load_model(settings.embedding_model, threads=settings.embed_threads)
+    model = model or load_model(settings.embedding_model, threads=settings.embed_threads)
     embedding = Embedding(
         engine=engine,
         model=model,

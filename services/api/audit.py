@@ -1,0 +1,265 @@
+"""Whether anything was lost: compares the database, the log, the queues and the object store with each other.
+
+It only reads, but for a marker that it puts at the end of the log, and looks at dead letters, which go back to
+their place. On a live system whatever has moved within ``tolerance`` is taken for work under way.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import aio_pika
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts import topology
+from contracts.events import StatusEvent
+from contracts.statuses import RANK, TERMINAL, Status
+from services.api.events.entry import Entry
+from services.api.events.position import Position
+from services.api.events.stream_queue import consume_stream, mark_log
+from services.api.graveyard import Graveyard
+from services.api.projection import DocumentState
+from services.api.projector import read_position, replay_states
+from services.runtime.objects import Objects
+
+PROJECTION_SECONDS = 20.0
+MOST_FINDINGS = 50
+"""Of one kind; more of it tell nothing new."""
+
+_STATE = tuple(DocumentState.__dataclass_fields__)
+
+STUCK = """
+SELECT document_id, status || ' since ' || updated_at FROM documents
+WHERE sha256 IS NOT NULL AND deleted_at IS NULL AND announced_at IS NULL
+  AND greatest(updated_at, attempted_at, reminded_at) < now() - :tolerance
+"""
+UNDELETED = (
+    "SELECT document_id, 'deleted at ' || deleted_at FROM documents WHERE deleted_at < now() - :tolerance"
+)
+CONTRADICTED = """
+SELECT document_id, 'ended as ' || (ending ->> 'status') || ', shown as ' || status FROM documents
+WHERE sha256 IS NOT NULL AND deleted_at IS NULL AND announced_at < now() - :tolerance
+  AND (ending ->> 'status' <> status OR status_attempt <> attempt)
+"""
+INCOMPLETE = """
+SELECT document_id, concat_ws(', ', 'told ' || told, 'parsed ' || parsed, 'chunks ' || chunks,
+  'last index ' || last, 'vectors ' || vectors)
+FROM (
+  SELECT d.document_id, (d.ending -> 'metadata' ->> 'embeddingCount')::int AS told, a.chunk_count AS parsed,
+    (SELECT count(*) FROM chunks c WHERE c.document_id = d.document_id AND c.attempt = a.attempt) AS chunks,
+    (SELECT max(index) FROM chunks c WHERE c.document_id = d.document_id AND c.attempt = a.attempt) AS last,
+    (SELECT count(*) FROM embeddings e WHERE e.document_id = d.document_id AND e.attempt = a.attempt) AS vectors
+  FROM documents d LEFT JOIN attempts a ON a.document_id = d.document_id AND a.attempt = d.visible_attempt
+  WHERE d.sha256 IS NOT NULL AND d.deleted_at IS NULL AND d.ending ->> 'status' = 'embedded'
+    AND (d.visible_attempt = d.attempt) IS TRUE
+) counted
+WHERE NOT (told = parsed AND parsed = chunks AND chunks = vectors AND last = chunks - 1 AND chunks > 0) IS TRUE
+UNION ALL
+SELECT document_id, 'embedded, but not visible' FROM documents
+WHERE ending ->> 'status' = 'embedded' AND deleted_at IS NULL AND visible_attempt IS DISTINCT FROM attempt
+"""
+LEFT_BEHIND = """
+SELECT a.document_id, 'attempt ' || a.attempt || ' has chunks and nobody sees them'
+FROM attempts a JOIN documents d USING (document_id)
+WHERE d.announced_at < now() - :tolerance AND a.attempt IS DISTINCT FROM d.visible_attempt
+"""
+STALE_UPLOADS = """
+SELECT document_id, 'reserved at ' || reserved_at FROM upload_reservations
+WHERE reserved_at < now() - :tolerance - interval '1 hour'
+"""
+
+QUESTIONS = {
+    "stuck": STUCK,
+    "deletion unfinished": UNDELETED,
+    "ending contradicted": CONTRADICTED,
+    "chunks incomplete": INCOMPLETE,
+    "chunks left behind": LEFT_BEHIND,
+    "upload left behind": STALE_UPLOADS,
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that should not be: ``what`` is of a fixed set, ``subject`` mostly a document's id."""
+
+    what: str
+    subject: str
+    detail: str
+
+
+@dataclass
+class Audit:
+    """What was looked at, by kind, and what was found."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    """The log, as it was read."""
+
+    def find(self, what: str, subject: str, detail: str) -> None:
+        """Note a finding."""
+        self.findings.append(Finding(what, subject, detail))
+
+
+async def audit(
+    engine: AsyncEngine, rabbitmq_url: str, objects: Objects, *, tolerance: timedelta = timedelta(minutes=15)
+) -> Audit:
+    """Look at everything. Raises Unavailable and its kin when a part of the system is away."""
+    result = Audit()
+    await _ask_database(result, engine, tolerance)
+    result.entries = await read_log(rabbitmq_url)
+    result.counts["events in the log"] = sum(entry.event is not None for entry in result.entries)
+    check_order(result)
+    await _compare_replay(result, engine)
+    await _compare_objects(result, engine, objects)
+    await _look_at_queues(result, engine, rabbitmq_url)
+    return result
+
+
+async def read_log(rabbitmq_url: str) -> list[Entry]:
+    """The whole log, from the oldest event kept to a marker that is appended now; the last entry is the marker."""
+    marker = await mark_log(rabbitmq_url)
+    entries: list[Entry] = []
+    async with consume_stream(rabbitmq_url, "first") as deliveries:
+        while not entries or not entries[-1].position.names(marker):
+            for entry in await deliveries.read():
+                entries.append(entry)
+                if entry.position.names(marker):
+                    break
+    return entries
+
+
+def check_order(result: Audit) -> None:
+    """Of our own documents: within an attempt statuses only move on, and nothing follows the last."""
+    reached: dict[str, tuple[int, int]] = {}
+    seen: set[str] = set()
+    for entry in result.entries:
+        event = entry.event
+        if not isinstance(event, StatusEvent) or event.is_of_producer() or event.event_id in seen:
+            continue
+        seen.add(event.event_id)
+        place = (event.attempt, RANK[event.status])
+        before = reached.get(event.document_id, (0, 0))
+        ended = before[0] == place[0] and before[1] in {RANK[status] for status in TERMINAL}
+        if place < before or ended:
+            result.find(
+                "out of order", event.document_id, f"{event.status} after {before} at {entry.position}"
+            )
+        reached[event.document_id] = max(place, before)
+    result.counts["distinct events of stages"] = len(seen)
+
+
+async def _ask_database(result: Audit, engine: AsyncEngine, tolerance: timedelta) -> None:
+    async with engine.connect() as connection:
+        for status, count in await connection.execute(
+            text("SELECT status, count(*) FROM documents GROUP BY 1")
+        ):
+            result.counts[f"documents {status}"] = count
+        for table in ("chunks", "embeddings"):
+            result.counts[table] = await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608
+        for what, question in QUESTIONS.items():
+            bound = {"tolerance": tolerance} if ":tolerance" in question else {}
+            rows = await connection.execute(text(f"{question} LIMIT {MOST_FINDINGS}"), bound)
+            for subject, detail in rows:
+                result.find(what, subject, detail)
+
+
+async def _compare_replay(result: Audit, engine: AsyncEngine) -> None:
+    marker = result.entries[-1].position
+    try:
+        async with asyncio.timeout(PROJECTION_SECONDS):
+            rows = await _projected(engine, marker)
+    except TimeoutError:
+        result.find("projection behind", str(marker), f"not reached in {PROJECTION_SECONDS:.0f} s")
+        return
+    uploaded = {key for key, (_, created_at) in rows.items() if created_at is not None}
+    fresh = {key: _state_at_upload(rows[key][1]) for key in uploaded}
+    replayed = replay_states(fresh, uploaded, result.entries)
+    since = _begin(result.entries)
+    result.counts["documents replayed"] = len(replayed)
+    for key in sorted(rows.keys() | replayed.keys()):
+        row = rows.get(key)
+        if row is not None and (row[1] or row[0].updated_at) < since:
+            continue  # Its first events are no longer kept.
+        later = Position.parse(row[0].event_position or "") if row else None
+        if later is not None and later > marker:
+            continue  # It has moved while we read.
+        if replayed.get(key) != (row[0] if row else None):
+            shown = _brief(row[0] if row else None)
+            result.find("projection differs", key, f"{_brief(replayed.get(key))} by the log, shown {shown}")
+
+
+async def _projected(
+    engine: AsyncEngine, marker: Position
+) -> dict[str, tuple[DocumentState, datetime | None]]:
+    """Each row's projected half when the projection was exactly there, or further, and when it was uploaded."""
+    columns = ", ".join(_STATE)
+    query = text(
+        f"SELECT document_id, CASE WHEN sha256 IS NOT NULL THEN created_at END, {columns} FROM documents"  # noqa: S608
+    )
+    while True:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            if await read_position(connection) >= marker:
+                rows = await connection.execute(query)
+                return {
+                    key: (DocumentState(Status(status), *rest), created_at)
+                    for key, created_at, status, *rest in rows
+                }
+        await asyncio.sleep(0.1)
+
+
+def _state_at_upload(created_at: datetime | None) -> DocumentState:
+    assert created_at is not None  # noqa: S101 - of uploaded documents only
+    return DocumentState(Status.PARSING_STARTED, 1, created_at, message="The document waits to be parsed.")
+
+
+def _begin(entries: Sequence[Entry]) -> datetime:
+    """When the oldest event that is kept happened; the beginning of time for a log that has lost none."""
+    if entries[0].offset == 0:
+        return datetime.min.replace(tzinfo=UTC)
+    return next((entry.event.timestamp for entry in entries if entry.event), datetime.max.replace(tzinfo=UTC))
+
+
+def _brief(state: DocumentState | None) -> str:
+    return f"{state.status} ({state.status_attempt}) at {state.event_position}" if state else "nothing"
+
+
+async def _compare_objects(result: Audit, engine: AsyncEngine, objects: Objects) -> None:
+    query = text(
+        "SELECT document_id, deleted_at IS NULL AND created_at < :began FROM documents WHERE sha256 IS NOT NULL"
+        " UNION ALL SELECT document_id, false FROM upload_reservations"
+    )
+    began = datetime.now(UTC)
+    stored = {document_id async for document_id in objects.ids()}
+    async with engine.connect() as connection:
+        rows = await connection.execute(query, {"began": began})
+        known: dict[str, bool] = dict(rows.tuples().all())
+    result.counts["objects"] = len(stored)
+    if stored - known.keys():  # or they were deleted while we looked
+        for document_id in sorted((stored - known.keys()) & {found async for found in objects.ids()}):
+            result.find("object without a document", document_id, "")
+    for document_id in sorted({key for key, lives in known.items() if lives} - stored):
+        result.find("document without its object", document_id, "")
+
+
+async def _look_at_queues(result: Audit, engine: AsyncEngine, rabbitmq_url: str) -> None:
+    connection = await aio_pika.connect(rabbitmq_url, timeout=5)
+    async with connection:
+        channel = await connection.channel()
+        for queue in topology.QUEUES:
+            if queue is not topology.LOG:
+                declared = await channel.get_queue(queue.name)
+                result.counts[f"in {queue.name}"] = declared.declaration_result.message_count or 0
+    query = text(
+        "SELECT status FROM documents WHERE document_id = :id AND deleted_at IS NULL AND sha256 IS NOT NULL"
+    )
+    for letter in await Graveyard(engine, rabbitmq_url).read():
+        async with engine.connect() as database:
+            status = await database.scalar(query, {"id": letter.document_id})
+        if status not in (None, Status.FAILED.value):
+            result.find(
+                "dead letter of a living document", letter.document_id or "", f"{status}: {letter.reason}"
+            )

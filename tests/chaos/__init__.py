@@ -1,0 +1,1 @@
+"""Everything is killed at random while documents and webhook events come in; afterwards nothing is missing."""

@@ -1,0 +1,108 @@
+"""What can be killed, stopped and started again, and by what rule."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil  # type: ignore[import-untyped]
+
+from local.part import Part
+from tests.system import System
+
+
+@dataclass
+class Victim:
+    """A process; ``launch`` starts it again and does not wait."""
+
+    name: str
+    weight: int
+    pid: Callable[[], int | None]
+    kill: Callable[[], None]
+    launch: Callable[[], None]
+
+    def family(self) -> list[psutil.Process]:
+        """It and all that it has started."""
+        pid = self.pid()
+        if pid is None:
+            return []
+        try:
+            process = psutil.Process(pid)
+            return [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole family."""
+        for process in self.family():
+            try:
+                os.kill(process.pid, number)
+            except ProcessLookupError:
+                continue
+
+
+def service(system: System, name: str, weight: int) -> Victim:
+    def pid() -> int | None:
+        process = system.processes.get(name)
+        return process.pid if process and process.poll() is None else None
+
+    return Victim(name, weight, pid, lambda: system.kill(name), lambda: system.launch(name))
+
+
+def part(name: str, of: Part, weight: int) -> Victim:
+    return Victim(name, weight, lambda: of.pid, of.kill, of.launch)
+
+
+@dataclass
+class Reaper:
+    """Kills and stops at random, by one seed; revives what is dead, whoever killed it."""
+
+    victims: list[Victim]
+    dice: random.Random
+    pause: tuple[float, float] = (0.6, 2.0)
+    kills: dict[str, int] = field(default_factory=dict)
+    stops: dict[str, int] = field(default_factory=dict)
+    _stopped: dict[str, float] = field(default_factory=dict)
+    _due: dict[str, float] = field(default_factory=dict)
+    """When what is dead comes back."""
+
+    def reap(self, seconds: float) -> None:
+        """Strike until the time is over; then let everything live."""
+        end = time.monotonic() + seconds
+        strike_at = time.monotonic() + 1
+        while (now := time.monotonic()) < end:
+            self._tend(now)
+            if now >= strike_at:
+                self._strike(now)
+                strike_at = now + self.dice.uniform(*self.pause)
+            time.sleep(0.05)
+        self.revive()
+
+    def revive(self) -> None:
+        """Continue what is stopped, and start what is dead."""
+        self._tend(time.monotonic() + 3600)
+
+    def _strike(self, now: float) -> None:
+        victim = self.dice.choices(self.victims, [victim.weight for victim in self.victims])[0]
+        action, seconds = self.dice.random(), self.dice.uniform(0.3, 3)
+        if victim.pid() is None or victim.name in self._stopped:
+            return
+        if action < 0.25:
+            victim.signal(signal.SIGSTOP)
+            self._stopped[victim.name] = now + seconds
+            self.stops[victim.name] = self.stops.get(victim.name, 0) + 1
+        else:
+            victim.kill()
+            self._due[victim.name] = now + seconds / 3
+            self.kills[victim.name] = self.kills.get(victim.name, 0) + 1
+
+    def _tend(self, now: float) -> None:
+        for victim in self.victims:
+            if self._stopped.get(victim.name, float("inf")) <= now:
+                del self._stopped[victim.name]
+                victim.signal(signal.SIGCONT)
+            if victim.pid() is None and self._due.setdefault(victim.name, now) <= now:
+                del self._due[victim.name]
+                victim.launch()
