@@ -85,7 +85,7 @@ class Chaos:
             names = ["api"] + [f"{kind}-{n}" for kind in ("embedder", "parser") for n in range(self.workers)]
             system.start(*names)
             victims = [service(system, name, 3) for name in names]
-            victims += [part("broker", broker, 1), part("database", database, 2)]
+            victims += [part("broker", broker, 3), part("database", database, 4)]
             return self._torment(system, Reaper(victims, random.Random(self.seed)))  # noqa: S311
 
     def _system(self, rabbitmq_url: str, database_url: str) -> System:
