@@ -34,7 +34,7 @@ PREFETCH = 12
 
 
 def create_app(settings: Settings, model: EmbeddingModel | None = None) -> AsgiFastStream:
-    """Wire the embedder, with another model than the settings' if one is given; connections open in its lifespan."""
+    """Wire the embedder, with ``model`` in place of that of the settings; connections open in its lifespan."""
     registry = CollectorRegistry()
     database_url = required_database_url(settings)
     engine = create_engine(database_url, pool_size=PREFETCH + 2)
