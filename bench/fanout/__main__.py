@@ -1,8 +1,8 @@
-"""Server CPU for each delivered event, latency and memory: our API beside Express, sse-starlette, fastapi.sse, nchan.
+"""Server CPU for each delivered event, latency and memory: our API beside four other servers.
 
-Events reach our API through RabbitMQ, and the others through the cheapest way they have. Each server runs on core 0,
-the load client (compiled) and everything else on core 1. Needs gcc, node and npm, taskset, RabbitMQ as for the tests;
-the peers are fetched into ``--directory``.
+Events reach our API through RabbitMQ, and the others through the cheapest way they have. Each server runs on
+core 0, the load client (compiled) and everything else on core 1. Needs gcc, node and npm, taskset, RabbitMQ as
+for the tests; the peers are fetched into ``--directory``.
 
     python -m bench.fanout [--connections 100 1000 5000] [--only NAME …] [--directory …]
 """

@@ -1,2 +1,131 @@
-def write_report(results, python):
-    raise NotImplementedError
+"""Writes the figures down: a table, the ratios that were asked for, and a plot."""
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "benchmarks" / "fanout.md"
+PLOT = PAGE.with_suffix(".svg")
+Figures = dict[str, Any]
+
+HEAD = """# Fan-out: server CPU for each delivered event
+
+`python -m bench.fanout` opens event streams to our API as it is (events arrive through RabbitMQ, the
+projector writes to PostgreSQL, all in the measured process), and to four other servers that do nothing
+else, each written as its users write it (`bench/fanout/servers`). Figures of one run, {date}; load average
+{load:.1f} before and {load_after:.1f} after, on 2 virtual processors that are shared with other work, so
+that ratios mean more than absolute figures, and small ones little.
+
+Server CPU in µs for each delivered event (user and system, with threads and children), milliseconds from
+publish to receipt, KiB of resident memory for each idle connection:
+
+| connections | server | 10/s: CPU | p50 | p99 | burst: CPU | p50 | p99 | memory | delivered in the burst |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+"""
+
+METHOD = """
+![CPU for each delivered event](fanout.svg)
+
+## Method
+
+- The server runs on core 0; the load client (C, one thread, epoll), publisher, broker and database share
+  core 1, so that a burst's latency contains their time as well.
+- The event is a status event of about 330 bytes as JSON, about 430 as a frame; it carries a number, by
+  which each stream is checked for gaps and repeats, and the time of its publication on the machine's
+  monotonic clock.
+- "10/s" are 50 events at that pace. "Burst" is 1,000 events as fast as the way in takes them: confirmed
+  publishes, a hundred in flight, to RabbitMQ for ours; lines of one request for Express and the Python
+  servers, which is cheaper for them than a request each; a request each, one after the other, for nchan,
+  which has no other way. That spreads nchan's burst over a longer time than ours. Fewer events for servers
+  and numbers of connections that would take minutes; the last column tells.
+- CPU is the kernel's account of run time (`/proc/PID/task/*/schedstat`), so without the broker's (which
+  every hub with a durable log would have, and the others have not) and the database's.
+- Memory is resident memory after all streams are open, less that before the first, divided; without the
+  kernel's socket buffers.
+"""
+
+
+def write_report(results: Figures, python: Path) -> None:
+    """Write docs/benchmarks/fanout.md and its plot, drawn by an interpreter that has matplotlib."""
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    date = datetime.now(UTC).date().isoformat()
+    text = HEAD.format(date=date, load=results["load"], load_after=results["loadAfter"])
+    text += "\n".join(map(_row, results["fanout"])) + "\n"
+    text += _ratios(results["fanout"])
+    if results["ours"]:
+        text += _ours(results["ours"], results["fanout"])
+    PAGE.write_text(text + METHOD)
+    plot = Path(__file__).with_name("plot.py")
+    subprocess.run([python, plot, PLOT], input=json.dumps(results).encode(), check=True)
+
+
+def _row(figures: Figures) -> str:
+    steady, burst = figures["steady"], figures["burst"]
+    whole = "all" if burst["deliveries"] == burst["expected"] else f"{burst['deliveries']:,} of"
+    return (
+        f"| {figures['connections']:,} | {figures['name']} | {steady['cpuMicroseconds']:.1f} "
+        f"| {steady['p50Ms']:.1f} | {steady['p99Ms']:.1f} | {burst['cpuMicroseconds']:.2f} | {burst['p50Ms']:.0f} | {burst['p99Ms']:.0f} "
+        f"| {figures['bytesPerConnection'] / 1024:.1f} | {whole} {burst['expected']:,} |"
+    )
+
+
+def _ratios(rows: list[Figures]) -> str:
+    found = {(row["name"], row["connections"]): row for row in rows}
+    lines = ["", "What was asked for at 1,000 connections, as our CPU divided by theirs:", ""]
+    lines += ["| | asked | measured |", "| --- | ---: | ---: |"]
+    asked = [
+        ("burst", "Express", 1 / 20),
+        ("burst", "sse-starlette", 1 / 40),
+        ("burst", "nchan", 1 / 5),
+        ("steady", "Express", 0.6),
+        ("steady", "nchan", 1.0),
+    ]
+    ours = found.get(("Stagecast", 1000))
+    for part, name, limit in asked:
+        peer = found.get((name, 1000))
+        if ours and peer:
+            ratio = ours[part]["cpuMicroseconds"] / peer[part]["cpuMicroseconds"]
+            lines.append(f"| {part}, {name} | {_fraction(limit)} | {_fraction(ratio)} |")
+    if ours and (peer := found.get(("nchan", 1000))):
+        lines.append(
+            f"| memory, nchan | 1.00 | {_fraction(ours['bytesPerConnection'] / peer['bytesPerConnection'])} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _fraction(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio > 0.4 else f"1/{1 / ratio:.0f}"
+
+
+def _ours(ours: Figures, rows: list[Figures]) -> str:
+    stalled, idle = ours["stalled"], ours["idle"]
+    plain = next(
+        (row["burst"] for row in rows if (row["name"], row["connections"]) == ("Stagecast", 1000)), stalled
+    )
+    return f"""
+Ours alone:
+
+- **A tenth of 1,000 clients stop reading** during the burst: the other 900 get
+  {stalled["deliveries"]:,} of {stalled["expected"]:,} events
+  at {stalled["cpuMicroseconds"]:.2f} µs each, p99 {stalled["p99Ms"]:.0f} ms
+  (all reading: {plain["cpuMicroseconds"]:.2f} µs, {plain["p99Ms"]:.0f} ms).
+- **Reconnect storm**, 5,000 clients within 2 seconds, each 500 events behind:
+  {_storm(ours["storm"])}
+- **The same to a server that has just started**, whose memory of the log is what it read then:
+  {_storm(ours["stormAfterRestart"])}
+- **{idle["connections"]:,} idle connections** in one process: {idle["bytesPerConnection"] / 1024:.1f} KiB each,
+  {idle["cpuShare"] * 100:.1f} % of a core with heartbeats and comments,
+  {idle["open"]:,} still open after half a minute.
+"""
+
+
+def _storm(figures: Figures) -> str:
+    lost = figures["expected"] - figures["deliveries"]
+    return (
+        f"{figures['deliveries']:,} deliveries, {lost} lost, {figures['outOfOrder']} out of order, "
+        f"{figures['seconds']:.1f} s from the first connect to the last event, "
+        f"{figures['memoryBytes'] / 2**20:.0f} MiB more memory for all of them."
+    )
