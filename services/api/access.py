@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import ColumnElement, true
 
-from services.api.origins import refuse_other_origins
+from services.api.origins import LOOPBACK, refuse_other_hosts, refuse_other_origins
 from services.api.problems import Problem
 from services.api.rates import USER, Rates
 from services.api.tickets import InvalidTicket, Tickets
@@ -17,7 +17,6 @@ from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 from services.runtime.tables import documents
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 COOKIE = "stagecast_token"
 
 log = get_logger(__name__)
@@ -55,12 +54,16 @@ LOCAL_USER = Caller(owner_id=None, sees_all=True)
 
 @dataclass(frozen=True)
 class Access:
-    """What callers are told apart with; ``tokens`` is None where there is one local user."""
+    """What callers are told apart with; ``tokens`` is None where there is one local user.
+
+    ``is_local``: that user is whoever sits at this machine, and not whoever reaches it.
+    """
 
     tokens: Tokens | None
     tickets: Tickets
     rates: Rates
     allowed_origins: tuple[str, ...] = ()
+    is_local: bool = False
 
     async def caller(self, request: Request, ticket: str | None = None) -> Caller:
         """The caller, counted against their rate; raises Problem 401, 403 or 429, Unavailable."""
@@ -86,6 +89,8 @@ class Access:
     async def _identify(self, request: Request, ticket: str | None) -> Caller:
         """By the first that is there of header, ticket and cookie: one that fails is not made up for by another."""
         if self.tokens is None:
+            if self.is_local:
+                refuse_other_hosts(request)
             refuse_other_origins(request, self.allowed_origins, must_tell=False)
             return LOCAL_USER
         header = request.headers.get("authorization")

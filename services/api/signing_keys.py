@@ -24,6 +24,8 @@ COOLDOWN_SECONDS = 10.0
 FETCH_SECONDS = 5.0
 MAX_BYTES = 256 * 1024
 
+_REFUSED = (httpx.HTTPError, TimeoutError, ValueError, TypeError, RecursionError, jwt.PyJWTError)
+
 log = get_logger(__name__)
 
 
@@ -76,7 +78,7 @@ class SigningKeys:
             try:
                 async with asyncio.timeout(FETCH_SECONDS):
                     self._keys = _usable(await self._fetch())
-            except (httpx.HTTPError, TimeoutError, ValueError, jwt.PyJWTError) as error:
+            except _REFUSED as error:
                 log.warning("the keys of the tokens' issuer can't be fetched", reason=type(error).__name__)
                 return
             self._fetched_at = self._clock()
