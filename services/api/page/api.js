@@ -9,7 +9,11 @@ async function ask(path, options = {}) {
   } catch {
     throw new Error("The server does not answer.");
   }
-  if (!response.ok) throw new Error(sentenceOf(response.status, await response.text()));
+  if (!response.ok) {
+    const error = new Error(sentenceOf(response.status, await response.text()));
+    error.status = response.status;
+    throw error;
+  }
   return response.status === 204 ? null : response.json();
 }
 
@@ -24,6 +28,13 @@ export function sentenceOf(status, body) {
   }
   return `The server answered with status ${status}.`;
 }
+
+export const signIn = (token) =>
+  ask("/api/v1/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ token }),
+  });
 
 export function listDocuments(cursor) {
   const query = new URLSearchParams({ limit: "25" });

@@ -5,6 +5,7 @@ import { Card } from "./card.js";
 import { Documents, isDone } from "./documents.js";
 import { setText } from "./element.js";
 import { startSearch } from "./search.js";
+import { askToSignIn, startSignIn } from "./signin.js";
 import { Stream } from "./stream.js";
 import { Uploads } from "./uploads.js";
 import { nameOf, plural } from "./words.js";
@@ -69,6 +70,10 @@ async function fetchList() {
   try {
     page = await api.listDocuments();
   } catch (error) {
+    if (error.status === 401) {
+      askToSignIn();
+      return;
+    }
     trouble(error.message);
     setTimeout(fetchList, RETRY_LIST_MS);
     return;
@@ -177,5 +182,6 @@ function trouble(sentence) {
 at("more").addEventListener("click", fetchMore);
 new Uploads(describe);
 startSearch();
+startSignIn(fetchList);
 setInterval(() => documents.byId.forEach((known, id) => cards.get(id)?.drawTime(known)), 30_000);
 fetchList();

@@ -39,7 +39,7 @@ export class Stream {
     source.addEventListener("error", () => this.lost(source));
     source.addEventListener("connected", (event) => this.connected(event));
     source.addEventListener("heartbeat", () => this.beat());
-    source.addEventListener("reconnect", () => this.heard());
+    source.addEventListener("reconnect", (event) => this.toReconnect(event));
     source.addEventListener("document_processing", (event) => this.take(event, this.handlers.status));
     source.addEventListener("document_deleted", (event) => this.take(event, this.handlers.deleted));
     source.addEventListener("reset", (event) => this.reset(event));
@@ -64,6 +64,12 @@ export class Stream {
     this.heard();
     this.position = read(event)?.position ?? this.position;
     this.handlers.reset();
+  }
+
+  toReconnect(event) {
+    this.heard();
+    // The token is over: the list is fetched, and whoever has to sign in again is asked to.
+    if (read(event)?.reason === "auth") this.handlers.reset();
   }
 
   beat() {
