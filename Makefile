@@ -2,7 +2,7 @@
 TETHER := $(if $(shell command -v setpriv 2>/dev/null),setpriv --pdeathsig TERM --)
 PYTEST_ARGS ?=
 
-.PHONY: help up test lint setup clean
+.PHONY: help up test chaos lint setup clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST)
@@ -14,6 +14,10 @@ up: ## install what is missing, start broker, database and the three services; C
 test: ## install what is missing and run the whole suite
 	@WITH_BROWSER=yes sh local/setup.sh dev
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+chaos: ## kill everything at random for minutes and look for what was lost: CHAOS_SECONDS, CHAOS_SEED
+	@sh local/setup.sh dev
+	@.venv/bin/python -m tests.chaos $(CHAOS_SECONDS) $(CHAOS_SEED)
 
 lint: ## ruff and mypy
 	@sh local/setup.sh dev

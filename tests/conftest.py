@@ -180,7 +180,7 @@ def chromium() -> Path:
 @pytest.fixture(scope="session")
 def system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
     """The whole running system, shared by all tests that leave it as it was: no kills here."""
-    with _system(rabbitmq_url, management_url, database_url) as running:
+    with running_system(rabbitmq_url, management_url, database_url) as running:
         running.start("embedder", "api", "parser")
         yield running
 
@@ -188,12 +188,19 @@ def system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterato
 @pytest.fixture
 def own_system(rabbitmq_url: str, management_url: str, fresh_database_url: str) -> Iterator[System]:
     """A system of the test's own, not yet started; what it starts may be killed."""
-    with _system(rabbitmq_url, management_url, fresh_database_url) as running:
+    with running_system(rabbitmq_url, management_url, fresh_database_url) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def module_database_url(server_url: str) -> Iterator[str]:
+    """An empty database, shared by the tests of a module."""
+    with empty_database(server_url) as url:
+        yield url
+
+
 @contextmanager
-def _system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
+def running_system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
     with VirtualHosts(rabbitmq_url, management_url).fresh() as vhost_url, _directory() as directory:
         running = System(directory, vhost_url, database_url)
         try:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.command.api import Api
+from clients.command.audit import audit as compare
 from clients.command.doctor import doctor as try_everything
 from clients.command.failures import CommandFailed
 from clients.command.notify import first_key
@@ -93,6 +94,23 @@ def notify(
     if metadata is not None:
         event["metadata"] = _json_object(metadata)
     _run(url, token, lambda api: post_status(api, _webhook_key(key), event))
+
+
+@app.command()
+def audit(
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", min=0, help="Seconds that work may take without being missed.")
+    ] = 900,
+) -> None:
+    """Compare database, log, queues and object store; status 1 if anything is missing.
+
+    Reads DATABASE_URL, RABBITMQ_URL, STORAGE_URL and DATA_DIR, as the services do.
+    """
+
+    async def run(_: Api) -> int:
+        return await compare(tolerance)
+
+    _run(LOCAL, None, run)
 
 
 @app.command()

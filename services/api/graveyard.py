@@ -2,7 +2,7 @@
 
 The queues themselves are the list. A table beside them would lie as soon as somebody moves or purges messages in
 the management UI. Looking is ``basic.get`` on a channel that is closed without acknowledging, which puts
-everything back in its order.
+everything back, though not always in its order.
 """
 
 import hashlib
@@ -53,11 +53,12 @@ class Graveyard:
     async def read(self) -> list[DeadLetter]:
         """What lies there now, the oldest of each stage first."""
         async with self._looking() as channel:
-            return [
+            found = [
                 describe(stage, message)
                 for stage in topology.STAGES
                 async for message in _messages(channel, stage)
             ]
+        return sorted(found, key=lambda letter: (topology.STAGES.index(letter.stage), letter.at))
 
     async def redrive(self, dead_letter_id: str) -> bool:
         """Move one back to its stage; False when it doesn't lie there (any more).

@@ -11,7 +11,7 @@ def main() -> None:
     settings = Settings.read()
     configure_logs(settings, "embedder")
     app = create_app(settings, DummyModel())
-    serve_worker(app, settings.embedder_health_port)
+    serve_worker(app, settings.embedder_health_port, settings.health_host)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""The short run, with a seed of its own; ``make chaos`` is the long one."""
+
+from pathlib import Path
+
+import pytest
+
+from local import rabbitmq
+from tests.chaos.run import Chaos
+from tests.conftest import missing
+
+SECONDS = 25
+SEED = 2026
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_whatever_is_killed(
+    short_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not rabbitmq.installed():
+        missing("RabbitMQ is not installed: run `make setup`.")
+    verdict = Chaos(short_directory, SEED, SECONDS).run()
+    with capsys.disabled():
+        print(f"\n{verdict}")  # noqa: T201
+    assert not verdict.wrong
+    assert sum(verdict.kills.values()) > SECONDS / 4
+    assert verdict.counts["documents embedded"] > 3
