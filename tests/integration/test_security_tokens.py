@@ -45,7 +45,7 @@ FORGERIES = {
     "key from elsewhere": forged({"alg": "HS256", "jku": "http://127.0.0.1:1/"}, CLAIMS, b"a"),
     "unknown critical header": forged({"alg": "HS256", "crit": ["x"], "x": 1}, CLAIMS, SECRET.encode()),
     "expired": token(exp=int(time.time()) - 60),
-    "not yet valid": token(nbf=int(time.time()) + 60),
+    "not yet valid": token(nbf=int(time.time()) + 3600),
     "other audience": token(aud="another-service"),
     "no audience": token(aud=None),
     "no subject": token(sub=None),
