@@ -14,7 +14,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Signer
 
 from services.api import producers
-from tests.guarded import KEY, LIMITED_KEY, OLD_KEY, SIGNING_SECRET, WEBHOOK, Guarded, bearer
+from stagecast_client import EventStream, Notifier
+from tests.guarded import KEY, LIMITED_KEY, OLD_KEY, SIGNING_SECRET, WEBHOOK, Guarded, bearer, token
 
 REPORT = {"documentId": "webhook-1", "status": "parsing"}
 
@@ -59,6 +60,22 @@ def test_a_signed_report_is_taken(guarded: Guarded) -> None:
 
     assert (answer.status_code, answer.json()["accepted"]) == (202, True)
     assert [event["source"] for event in events_of(guarded, "signed")] == ["webhook:acme"]
+
+
+def test_the_python_client_reports_and_follows(guarded: Guarded) -> None:
+    url = guarded.system.url
+    with (
+        EventStream(url, token=lambda: token("root", scope="admin"), document_id="by-client") as events,
+        Notifier(url, SIGNING_SECRET, owner_id="alice", raise_errors=True) as notifier,
+    ):
+        stream = iter(events)
+        assert next(stream).kind == "connected"
+        event_id = notifier.notify_parsing_completed("by-client", "a.pdf", 3)
+        seen = next(event for event in stream if event.kind == "document_processing")
+
+    assert seen.data["eventId"] == event_id
+    assert seen.data["metadata"] == {"filename": "a.pdf", "chunkCount": 3}
+    assert (seen.data["source"], seen.data["ownerId"]) == ("webhook:acme", "alice")
 
 
 def test_both_live_keys_are_good_for_key_and_signature(guarded: Guarded) -> None:
