@@ -22,6 +22,7 @@ def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error of a statement is logged, and what was in it is somebody's
         connect_args={"connect_timeout": 5, "application_name": "stagecast"},
     )
 

@@ -49,7 +49,8 @@ def _renderers(settings: Settings) -> list[Processor]:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if as_json:
         return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [strip, structlog.dev.ConsoleRenderer()]
+    # Rich would print the values of local variables with a traceback, and secrets are among them.
+    return [strip, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
 
 
 def get_logger(name: str) -> BoundLogger:
