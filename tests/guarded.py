@@ -80,7 +80,7 @@ def guarded_api(system: System) -> Iterator[Guarded]:
     """Start both; whoever made ``system`` stops them."""
     system.settings = dict(SETTINGS)
     system.start("api")
-    system.settings |= {"RATE_PER_PRODUCER": "3/minute", "RATE_PER_ADDRESS": "60/minute burst 40"}
+    system.settings |= {"RATE_PER_PRODUCER": "3/minute", "RATE_PER_ADDRESS": "600/minute burst 40"}
     system.settings |= {"RATE_PER_USER": "5/minute", "WEBHOOK_REQUIRE_SIGNATURE": "true"}
     system.start("api-2")
     yield Guarded(system)
