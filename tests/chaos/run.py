@@ -109,6 +109,7 @@ class Chaos:
         outcomes, wrong = _judge(system, load, settled)
         wrong += [f"{finding.what}: {finding.subject} {finding.detail}" for finding in found.findings]
         wrong += check_observer(observer, found)
+        wrong += check_webhook(load, found)
         return Verdict(
             self.seed, self.seconds, reaper.kills, reaper.stops, load.answers, load.slowest_refusal, settled_after,
             outcomes, found.counts, observer.connections, wrong,
@@ -185,6 +186,21 @@ def _catch_up(observer: Follower, found: Audit) -> None:
 
     with suppress(AssertionError):  # Those that are missing are told one by one.
         wait_until(caught_up, 20)
+
+
+def check_webhook(load: Load, found: Audit) -> list[str]:
+    """What the webhook answered with 202 is in the log, in the order of the answers."""
+    logged: dict[str, list[str]] = {}
+    for entry in found.entries:
+        if isinstance(entry.event, StatusEvent) and entry.event.document_id in load.events:
+            ids = logged.setdefault(entry.event.document_id, [])
+            if entry.event.event_id not in ids:
+                ids.append(entry.event.event_id)
+    return [
+        f"the webhook took {ids} of {document_id}, the log has {logged.get(document_id)}"
+        for document_id, ids in load.events.items()
+        if logged.get(document_id) != ids
+    ]
 
 
 def check_observer(observer: Follower, found: Audit) -> list[str]:
