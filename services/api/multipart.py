@@ -16,6 +16,9 @@ FRAMING_BYTES = 64 * 1024
 """What boundaries, headers and other fields may take beside the file."""
 MAX_FILENAME_CHARACTERS = 255
 
+MALFORMED = (ParseFailedException, ValueError, LookupError)
+"""The parser hands headers to the standard library's, which knows more ways to object."""
+
 
 class _FileTarget(BaseTarget):  # type: ignore[misc]
     """Collects what has arrived of the field ``file`` since the last look."""
@@ -48,7 +51,7 @@ class IncomingFile:
         self.size = 0
         self.file_type = ""
         self._check_announced_size()
-        self._parser = StreamingFormDataParser(headers=_multipart_headers(request))
+        self._parser = _parser_of(request)
         self._parser.register("file", self._target)
 
     @property
@@ -91,7 +94,7 @@ class IncomingFile:
                 raise self._too_large()
             try:
                 self._parser.data_received(part)
-            except ParseFailedException as error:
+            except MALFORMED as error:
                 raise _invalid("The body is not well-formed multipart/form-data.") from error
             if data := self._target.take():
                 yield data
@@ -114,6 +117,13 @@ class IncomingFile:
 
     def _too_large(self) -> Problem:
         return Problem(413, f"The file is larger than {self._max_bytes} bytes.")
+
+
+def _parser_of(request: Request) -> StreamingFormDataParser:
+    try:
+        return StreamingFormDataParser(headers=_multipart_headers(request))
+    except MALFORMED as error:
+        raise _invalid("The boundary of the form can't be read.") from error
 
 
 def _multipart_headers(request: Request) -> dict[str, str]:
