@@ -67,8 +67,8 @@ def _row(figures: Figures) -> str:
     whole = "all" if burst["deliveries"] == burst["expected"] else f"{burst['deliveries']:,} of"
     return (
         f"| {figures['connections']:,} | {figures['name']} | {steady['cpuMicroseconds']:.1f} "
-        f"| {steady['p50Ms']:.1f} | {steady['p99Ms']:.1f} | {burst['cpuMicroseconds']:.2f} | {burst['p50Ms']:.0f} | {burst['p99Ms']:.0f} "
-        f"| {figures['bytesPerConnection'] / 1024:.1f} | {whole} {burst['expected']:,} |"
+        f"| {steady['p50Ms']:.1f} | {steady['p99Ms']:.1f} | {burst['cpuMicroseconds']:.2f} "
+        f"| {burst['p50Ms']:.0f} | {burst['p99Ms']:.0f} | {figures['bytesPerConnection'] / 1024:.1f} | {whole} {burst['expected']:,} |"
     )
 
 

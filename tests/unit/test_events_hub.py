@@ -279,9 +279,8 @@ def test_heartbeats_go_on_while_a_replay_waits_for_a_broker_that_is_away() -> No
 def test_clients_with_equal_filters_share_a_view_and_the_last_one_takes_it_away() -> None:
     async def test(_: EventLog, hub: Hub) -> None:
         wires = [Wire(), Wire(), Wire()]
-        for wire, view in zip(
-            wires, (FAILED_ONLY, View(LOCAL_USER, Filter(statuses=frozenset({"failed"}))), ALL)
-        ):
+        equal = View(LOCAL_USER, Filter(statuses=frozenset({"failed"})))
+        for wire, view in zip(wires, (FAILED_ONLY, equal, ALL), strict=True):
             hub.open(wire, Wish(view))
         assert wires[0].batches is wires[1].batches
         assert wires[0].batches is not wires[2].batches
