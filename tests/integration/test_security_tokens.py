@@ -1,5 +1,6 @@
 """Attacks on who may: forged tokens, other owners, tickets, cookies, other origins."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,9 +13,14 @@ from itertools import islice
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from httpx_sse import EventSource, ServerSentEvent
 
+from contracts.commands import QueryEmbedding
+from services.api.access import Caller
+from services.api.search import SearchRequest, search
+from services.runtime.database import create_engine
 from tests.guarded import SECRET, Guarded, bearer, token
 
 DOCUMENTS = "/api/v1/documents"
@@ -177,6 +183,51 @@ def test_only_the_word_admin_makes_an_administrator(guarded: Guarded, scope: obj
         assert client.get(f"{DOCUMENTS}/{theirs}").status_code == 404
 
 
+def test_dead_letters_are_for_administrators(guarded: Guarded) -> None:
+    with guarded.client(**bearer("alice")) as client:
+        assert client.get("/api/v1/dead-letters").status_code == 403
+        assert client.post("/api/v1/dead-letters/x/redrive").status_code == 403
+    with guarded.client(**bearer("root", scope="admin")) as client:
+        assert client.get("/api/v1/dead-letters").status_code == 200
+
+
+def test_search_finds_nothing_of_others_even_when_asked_for_it_by_id(guarded: Guarded) -> None:
+    for owner in ("sam", "tom"):
+        plant_chunk(guarded, guarded.owned(owner, f"search-{owner}s", "embedded"))
+
+    async def found(caller: Caller, *ids: str) -> list[str]:
+        engine = create_engine(guarded.system.database_url)
+        try:
+            wanted = SearchRequest(query="x", limit=100, document_ids=list(ids) or None)
+            result = await search(engine, caller, wanted, QueryEmbedding(model="planted", vector=[1.0, 0.0]))
+        finally:
+            await engine.dispose()
+        return sorted(hit.document_id for hit in result.items)
+
+    sam = Caller("sam", sees_all=False)
+    assert asyncio.run(found(sam)) == ["search-sams"]
+    assert asyncio.run(found(sam, "search-toms")) == []
+    assert asyncio.run(found(Caller("root", sees_all=True))) == ["search-sams", "search-toms"]
+
+
+def plant_chunk(guarded: Guarded, document_id: str) -> None:
+    statements = (
+        (
+            "INSERT INTO attempts (document_id, attempt, chunk_count, token_count, batch_chunks, batches, started_at)"
+            " VALUES (%(id)s, 1, 1, 1, 1, 1, now())"
+        ),
+        "INSERT INTO chunks (document_id, attempt, index, text, token_count) VALUES (%(id)s, 1, 0, 'x', 1)",
+        (
+            "INSERT INTO embeddings (document_id, attempt, index, model, embedding)"
+            " VALUES (%(id)s, 1, 0, 'planted', '[1,0]')"
+        ),
+        "UPDATE documents SET visible_attempt = 1 WHERE document_id = %(id)s",
+    )
+    with psycopg.connect(guarded.system.database_url) as connection:
+        for statement in statements:
+            connection.execute(statement, {"id": document_id})
+
+
 def test_the_stream_shows_nothing_of_others_live_or_replayed(guarded: Guarded) -> None:
     with guarded.client(**bearer("erin")) as erin, guarded.client(**bearer("frank")) as frank:
         with stream(erin) as events:
@@ -253,8 +304,6 @@ def test_a_ticket_is_good_for_the_stream_alone(guarded: Guarded) -> None:
 
 
 def test_a_ticket_is_refused_after_its_minute(guarded: Guarded) -> None:
-    import psycopg
-
     with guarded.client(**bearer("leo")) as client:
         ticket = ticket_of(client)
         with psycopg.connect(guarded.system.database_url) as connection:
