@@ -213,7 +213,8 @@ def test_search_finds_nothing_of_others_even_when_asked_for_it_by_id(guarded: Gu
 def plant_chunk(guarded: Guarded, document_id: str) -> None:
     statements = (
         (
-            "INSERT INTO attempts (document_id, attempt, chunk_count, token_count, batch_chunks, batches, started_at)"
+            "INSERT INTO attempts"
+            " (document_id, attempt, chunk_count, token_count, batch_chunks, batches, started_at)"
             " VALUES (%(id)s, 1, 1, 1, 1, 1, now())"
         ),
         "INSERT INTO chunks (document_id, attempt, index, text, token_count) VALUES (%(id)s, 1, 0, 'x', 1)",
