@@ -8,11 +8,16 @@ from typing import Any, Protocol
 import jwt
 
 from services.api.signing_keys import SigningKeys, UnknownKey
+from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 
 MAX_TOKEN_CHARACTERS = 8192
 MAX_OWNER_CHARACTERS = 256
 ADMIN = "admin"
+SAFE_SECRET_BYTES = 32
+"""RFC 7518, 3.2: a key for HS256 has at least as many bits as its hash."""
+
+log = get_logger(__name__)
 
 # Before anything is decoded: what is not three parts of base64url is no token.
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{1,4096}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{1,4096}")
@@ -132,6 +137,9 @@ def create_tokens(settings: Settings) -> Tokens | None:
     """Tokens as the settings want them; None where none are asked for."""
     rules = Rules(settings.auth_jwt_audience, settings.auth_jwt_issuer, settings.auth_leeway_seconds)
     if settings.auth_jwt_secret:
+        if len(settings.auth_jwt_secret.encode()) < SAFE_SECRET_BYTES:
+            # Not refused, because an issuer's secret can't always be changed by those who run this.
+            log.warning("AUTH_JWT_SECRET is shorter than 32 bytes: it can be found by trying, from one token")
         return SharedSecretTokens(settings.auth_jwt_secret.encode(), rules)
     if settings.auth_jwks_url:
         return PublishedKeyTokens(SigningKeys(settings.auth_jwks_url), rules)

@@ -11,7 +11,6 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, fie
 from pydantic_settings import BaseSettings
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 — the mark of a Standard Webhooks secret, not one
-MIN_SECRET_BYTES = 32
 
 Rate = Annotated[str, StringConstraints(pattern=r"^[1-9]\d*/(second|minute|hour|day)( burst [1-9]\d*)?$")]
 _OWNERS = TypeAdapter(dict[str, frozenset[str]])
@@ -38,14 +37,6 @@ class AccessSettings(BaseSettings):
     cors_origins: str = ""
     trusted_proxies: str = ""
     body_seconds: float = Field(default=20, gt=0)
-
-    @field_validator("auth_jwt_secret")
-    @classmethod
-    def _is_long(cls, secret: str | None) -> str | None:
-        if secret is not None and len(secret.encode()) < MIN_SECRET_BYTES:
-            # RFC 7518, 3.2: a shorter one can be found by trying, from any single token.
-            raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes (openssl rand -base64 32)")
-        return secret
 
     @field_validator("auth_jwks_url")
     @classmethod

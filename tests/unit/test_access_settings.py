@@ -11,7 +11,6 @@ from services.runtime.settings import Settings
 LONG = "a-shared-secret-of-thirty-two-bytes!"
 
 WRONG = [
-    ({"AUTH_JWT_SECRET": "planted-short"}, "AUTH_JWT_SECRET"),
     ({"AUTH_JWKS_URL": "file:///etc/passwd"}, "AUTH_JWKS_URL"),
     ({"AUTH_JWT_SECRET": LONG, "AUTH_JWKS_URL": "https://issuer/keys"}, "exclude each other"),
     ({"INTERNAL_API_KEY": "a=planted-1,a=planted-2,a=planted-3"}, "INTERNAL_API_KEY"),
