@@ -96,7 +96,6 @@ class Uploads:
 
     async def _launch_or_withdraw(self, document: FencedDocument) -> None:
         try:
-            self.admission.check()
             await launch(self.engine, self.publisher, self.reporter, document)
         except Unavailable:
             await withdraw(self.engine, document)

@@ -5,6 +5,7 @@ broker's restart a stream isn't there yet, and the event would be lost without a
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from aio_pika.abc import HeadersType
@@ -28,16 +29,21 @@ _STAGE_OF: dict[type[Command], str] = {ParseDocument: "parse", EmbedChunks: "emb
 class Publisher:
     """Publishes with confirm, again until ``patience_seconds`` have passed; then raises Unavailable.
 
-    A full queue is waited for by stages, whose own queue then fills; ``gives_up_when_full`` is for the API, whose
-    clients can be told to come back.
+    A full queue is waited for by stages, whose own queue then fills. The API's clients can be told to come back:
+    with ``refuse``, which raises Unavailable when the broker is known to take nothing, nobody waits for it, nor
+    for room in a full queue.
     """
 
     def __init__(
-        self, broker: RabbitBroker, *, patience_seconds: float = 15.0, gives_up_when_full: bool = False
+        self,
+        broker: RabbitBroker,
+        *,
+        patience_seconds: float = 15.0,
+        refuse: Callable[[], None] | None = None,
     ) -> None:
         self._broker = broker
         self._patience_seconds = patience_seconds
-        self._gives_up_when_full = gives_up_when_full
+        self._refuse = refuse
 
     async def event(self, event: LogEvent) -> None:
         """Append an event to the log."""
@@ -99,6 +105,8 @@ class Publisher:
         try:
             async with asyncio.timeout(self._patience_seconds):
                 while True:
+                    if self._refuse is not None:
+                        self._refuse()
                     try:
                         await self._broker.publish(
                             body,
@@ -119,7 +127,7 @@ class Publisher:
                         RuntimeError,
                     ) as error:  # "No active transport", while it reconnects
                         reason = str(error) or type(error).__name__
-                        if self._gives_up_when_full and _is_refused(error):
+                        if self._refuse is not None and _is_refused(error):
                             break
                         await asyncio.sleep(PAUSE_SECONDS)
                     else:
