@@ -9,7 +9,7 @@ from tests.chaos.run import Chaos
 from tests.conftest import missing
 
 SECONDS = 25
-SEED = 2026
+SEED = 2045
 
 
 @pytest.mark.timeout(300)
@@ -22,5 +22,6 @@ def test_nothing_is_lost_whatever_is_killed(
     with capsys.disabled():
         print(f"\n{verdict}")  # noqa: T201
     assert not verdict.wrong
+    assert len(verdict.kills) > 3  # of five; which ones depends a little on the machine
     assert sum(verdict.kills.values()) > SECONDS / 4
     assert verdict.counts["documents embedded"] > 3

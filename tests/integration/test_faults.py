@@ -33,7 +33,7 @@ def frail(rabbitmq_url: str, management_url: str, module_database_url: str) -> I
     with running_system(rabbitmq_url, management_url, module_database_url) as system:
         system.modules["embedder"] = "tests.fakes.dummy_embedder"
         system.settings |= {"SWEEP_SECONDS": "0.2", "GRACE_SECONDS": "1", "SILENCE_SECONDS": "2"}
-        system.settings |= {"SHUTDOWN_SECONDS": "1", "PARSE_TIMEOUT_SECONDS": "4", "UPLOAD_SECONDS": "5"}
+        system.settings |= {"SHUTDOWN_SECONDS": "1", "PARSE_TIMEOUT_SECONDS": "3", "UPLOAD_SECONDS": "5"}
         system.start("api", "parser", "embedder")
         yield system
 
@@ -317,14 +317,38 @@ def _fill(system: System) -> httpx.Response:
     raise AssertionError("the queue never filled")
 
 
-def test_the_audit_of_the_living_system_finds_nothing(frail: System) -> None:
+def audited(system: System) -> tuple[int, Json]:
     environment = {
         **os.environ,
-        "DATABASE_URL": frail.database_url,
-        "RABBITMQ_URL": frail.rabbitmq_url,
-        "STORAGE_URL": (frail.directory / "objects").as_uri(),
+        "DATABASE_URL": system.database_url,
+        "RABBITMQ_URL": system.rabbitmq_url,
+        "STORAGE_URL": (system.directory / "objects").as_uri(),
     }
     command = [sys.executable, "-m", "clients.command.main", "audit"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "nothing is missing" in done.stdout
+    assert done.stdout, done.stderr
+    found: Json = json.loads(done.stdout)
+    return done.returncode, found
+
+
+def test_the_audit_finds_nothing_on_a_system_that_is_whole_and_whatever_is_missing_on_one_that_is_not(
+    frail: System,
+) -> None:
+    document_id = frail.accept("audited.txt", b"Somebody counts this one.")
+    frail.finished(document_id)
+    assert audited(frail) == (0, {**audited(frail)[1], "findings": [], "summary": "nothing is missing"})
+    other = frail.accept("bytes.txt", b"The bytes of this one will vanish.")
+    frail.finished(other)
+    with psycopg.connect(frail.database_url) as database:
+        database.execute("DELETE FROM embeddings WHERE document_id = %s", [document_id])
+        database.execute("UPDATE documents SET message = 'forged' WHERE document_id = %s", [other])
+    folder = frail.directory / "objects" / "documents"
+    (folder / other).rename(folder / "stray")
+    status, found = audited(frail)
+    assert status == 1
+    assert {(what, subject) for what, subject, _ in found["findings"]} == {
+        ("chunks incomplete", document_id),
+        ("projection differs", other),
+        ("document without its object", other),
+        ("object without a document", "stray"),
+    }
