@@ -65,11 +65,19 @@ def write_report(results: Figures, python: Path) -> None:
 def _row(figures: Figures) -> str:
     steady, burst = figures["steady"], figures["burst"]
     whole = "all" if burst["deliveries"] == burst["expected"] else f"{burst['deliveries']:,} of"
-    return (
-        f"| {figures['connections']:,} | {figures['name']} | {steady['cpuMicroseconds']:.1f} "
-        f"| {steady['p50Ms']:.1f} | {steady['p99Ms']:.1f} | {burst['cpuMicroseconds']:.2f} "
-        f"| {burst['p50Ms']:.0f} | {burst['p99Ms']:.0f} | {figures['bytesPerConnection'] / 1024:.1f} | {whole} {burst['expected']:,} |"
-    )
+    cells = [
+        f"{figures['connections']:,}",
+        figures["name"],
+        f"{steady['cpuMicroseconds']:.1f}",
+        f"{steady['p50Ms']:.1f}",
+        f"{steady['p99Ms']:.1f}",
+        f"{burst['cpuMicroseconds']:.2f}",
+        f"{burst['p50Ms']:.0f}",
+        f"{burst['p99Ms']:.0f}",
+        f"{figures['bytesPerConnection'] / 1024:.1f}",
+        f"{whole} {burst['expected']:,}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _ratios(rows: list[Figures]) -> str:

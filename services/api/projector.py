@@ -38,9 +38,12 @@ log = get_logger(__name__)
 async def run_projector(engine: AsyncEngine, event_log: EventLog) -> None:
     """Project until cancelled; waits for a broker or a database that is away."""
     await event_log.opened()
-    position = Position.start()
+    position: Position | None = None
     while True:
         try:
+            if position is None:
+                async with engine.connect() as connection:
+                    position = await read_position(connection)
             reached = await project_next(engine, event_log, position)
             if reached != position:
                 position = reached

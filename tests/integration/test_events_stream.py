@@ -13,7 +13,6 @@ from pathlib import Path
 import aio_pika
 import httpx
 import pytest
-from httpx_sse import EventSource
 
 from contracts import topology
 from contracts.events import StatusEvent
@@ -284,22 +283,6 @@ def test_sigterm_ends_streams_within_two_seconds_also_of_clients_that_do_not_rea
         system.stop()
     assert took < 4, f"the process took {took:.1f} s"
     assert [data for kind, _, data in follower.frames if kind == "reconnect"] == [{"reason": "shutdown"}]
-
-
-def test_retry_differs_between_connections(api: System) -> None:
-    seen = set()
-    with api.client() as client:
-        for _ in range(5):
-            with client.stream("GET", STREAM) as response:
-                seen.update(event.retry for event in _first(response))
-    assert len(seen) > 1
-    assert all(retry is not None and 1000 <= retry <= 5000 for retry in seen)
-
-
-def _first(response: httpx.Response) -> Iterator[object]:
-    for event in EventSource(response).iter_sse():
-        yield event
-        return
 
 
 def test_the_stream_is_described_in_openapi(api: System) -> None:

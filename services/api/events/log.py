@@ -20,6 +20,7 @@ PREFILL = 2000
 """Entries before the end that a new ring begins with: those who come back after a restart are near the end."""
 PAUSE_SECONDS = 0.3
 FIRST_DELIVERY_SECONDS = 5.0
+FIND_SECONDS = 10.0
 CATCH_UP_SECONDS = 2.0
 
 log = get_logger(__name__)
@@ -160,9 +161,12 @@ class EventLog:
         self._opened.set()
 
     async def _find_end(self) -> Position:
-        """Find the end by putting a marker there: an empty stream and a slow one look alike."""
-        marker = await mark_log(self._url)
-        async with consume_stream(self._url, "last") as deliveries, asyncio.timeout(FIRST_DELIVERY_SECONDS):
+        """Find the end by putting a marker there: an empty stream and a slow one look alike.
+
+        The consumer is there first: others publish too, and the marker would no longer be in the last chunk.
+        """
+        async with consume_stream(self._url, "last") as deliveries, asyncio.timeout(FIND_SECONDS):
+            marker = await mark_log(self._url)
             while True:
                 for entry in await deliveries.read():
                     if entry.position.names(marker):
