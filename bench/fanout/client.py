@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 CLIENT_CORE = 1
+QUIET_POLLS = 100
+"""Of a tenth of a second, without a single event, after which a server is given up."""
 
 
 def compile_client(directory: Path) -> Path:
@@ -64,10 +66,10 @@ class Client:
         await asyncio.sleep(0.1)
 
     async def await_deliveries(self, expected: int, seconds: float) -> dict[str, Any]:
-        """The figures once so many events arrived, or no more came for a second, or time is up."""
+        """The figures once so many events arrived, or no more came for a while, or time is up."""
         deadline = asyncio.get_running_loop().time() + seconds
         last, quiet = -1, 0
-        while asyncio.get_running_loop().time() < deadline and quiet < 20:
+        while asyncio.get_running_loop().time() < deadline and quiet < QUIET_POLLS:
             figures = await self.ask("peek")
             if figures["deliveries"] >= expected:
                 break

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from contracts.wire import rfc3339
@@ -177,7 +177,9 @@ class Hub:
         now = asyncio.get_running_loop().time()
         spread = random.uniform(1 - LEASE_SPREAD, 1 + LEASE_SPREAD)  # noqa: S311 - spreads load, guards nothing
         client.hub = self
-        client.batches = self._views.setdefault(wish.view, Batches(wish.view))
+        # When a token ends is no part of what it shows: callers with other tokens share the view.
+        view = replace(wish.view, caller=replace(wish.view.caller, expires_at=None))
+        client.batches = self._views.setdefault(view, Batches(view))
         client.batches.clients += 1
         client.written_at = now
         client.heartbeat_at = now + self._limits.heartbeat_seconds
