@@ -163,12 +163,12 @@ def test_pauses_grow_and_differ(pauses: list[float]) -> None:
     assert once != pauses[5:]
 
 
-@pytest.mark.parametrize("asked", ["7", formatdate(time.time() + 9, usegmt=True)])
-def test_a_retry_after_is_waited_for(asked: str, pauses: list[float]) -> None:
-    server = Server(httpx.Response(429, headers={"Retry-After": asked}))
+@pytest.mark.parametrize("asked", [lambda: "7", lambda: formatdate(time.time() + 9, usegmt=True)])
+def test_a_retry_after_is_waited_for(asked: Callable[[], str], pauses: list[float]) -> None:
+    server = Server(httpx.Response(429, headers={"Retry-After": asked()}))
 
     assert server.notifier().notify_embedding_started("d", "a.pdf") == "e-1"
-    assert 6.5 < pauses[0] < 10
+    assert 5 < pauses[0] < 10
 
 
 def test_a_retry_after_beyond_its_patience_is_not_waited_for(pauses: list[float]) -> None:
