@@ -111,7 +111,10 @@ def retry_queue(stage: str, seconds: int) -> Queue:
 def dead_letter_queue(stage: str) -> Queue:
     """What died in a stage, kept for people; moved back to the work queue it is processed again."""
     return Queue(
-        f"stagecast.{stage}.dead", "quorum", ((DEAD, stage),), MappingProxyType({"x-delivery-limit": NO_LIMIT})
+        f"stagecast.{stage}.dead",
+        "quorum",
+        ((DEAD, stage),),
+        MappingProxyType({"x-delivery-limit": NO_LIMIT}),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.parser.chunking import TARGET_TOKENS, MAX_CHARACTERS, MIN_TOKENS, Chunker
+from services.parser.chunking import MAX_CHARACTERS, MIN_TOKENS, TARGET_TOKENS, Chunker
 from services.parser.document import Block, Chunk
 from services.parser.tokens import ModelTokenizer
 
