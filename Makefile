@@ -1,6 +1,8 @@
 # Ends with us when make is killed, so that nothing is left running (Linux).
 TETHER := $(if $(shell command -v setpriv 2>/dev/null),setpriv --pdeathsig TERM --)
 PYTEST_ARGS ?=
+# Two at a time, a file at a time: much of the suite is waiting for processes to start and to die.
+SPREAD ?= -n 2 --dist loadfile
 
 .PHONY: help up test chaos lint setup clean
 
@@ -13,7 +15,7 @@ up: ## install what is missing, start broker, database and the three services; C
 
 test: ## install what is missing and run the whole suite
 	@WITH_BROWSER=yes sh local/setup.sh dev
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest $(SPREAD) $(PYTEST_ARGS)
 
 chaos: ## kill everything at random for minutes and look for what was lost: CHAOS_SECONDS, CHAOS_SEED
 	@sh local/setup.sh dev
