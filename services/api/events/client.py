@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from services.api.events.batches import Batch, Batches
+from services.api.events.position import Position
 
 if TYPE_CHECKING:
     from services.api.events.hub import Hub
@@ -28,6 +29,7 @@ class Client:
         "hub",
         "lease_until",
         "paused",
+        "paused_at",
         "task",
         "told",
         "waiter",
@@ -42,6 +44,7 @@ class Client:
         self.cursor = REPLAYING
         self.told = REPLAYING  # the cursor after the last event whose id the client has seen
         self.paused = False  # its write buffer is full
+        self.paused_at: Position | None = None  # the position of the cursor then
         self.closing = False
         self.written_at = 0.0
         self.heartbeat_at = 0.0

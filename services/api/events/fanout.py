@@ -105,3 +105,4 @@ class Fanout:
             client.told = batch.shown
             client.written_at = now
             client.send(batch)
+            client.paused_at = ring.position(batch.end) if client.paused else None

@@ -155,9 +155,12 @@ class Hub:
     def log_was_replaced(self, old: Ring) -> None:
         """Called by the log: everybody finds their place anew, and is told when that can't be."""
         for client in list(self.fanout.clients):
-            position = old.position(client.cursor) if client.cursor >= old.base else old.floor
+            position = self._position(client, old)
             self.fanout.remove(client)
-            client.task = asyncio.get_running_loop().create_task(resume(self, client, position))
+            if position is None:
+                self._close(client)  # it comes back with the id that it has
+            else:
+                client.task = asyncio.get_running_loop().create_task(resume(self, client, position))
 
     async def drain(self) -> None:
         """End all streams, within ``DRAIN_SECONDS``: those who don't read are cut off."""
@@ -219,7 +222,8 @@ class Hub:
         self._wheel.put(client, client.lease_until)
 
     def _position(self, client: Client, ring: Ring) -> Position | None:
-        return ring.position(client.cursor) if client.cursor >= ring.base else None
+        """Where a client is; None when it fell out of the ring while there was room in its buffer."""
+        return ring.position(client.cursor) if client.cursor >= ring.base else client.paused_at
 
     def _cursor_frame(self, client: Client, ring: Ring) -> bytes:
         """Moves the client's id past what was filtered away, or nothing where it is up to date."""
