@@ -186,7 +186,7 @@ def test_every_client_gets_every_event_through_kill_9_of_api_and_broker(
             private_broker.kill()
             private_broker.start()
             reached = len(pour.confirmed)
-            wait_until(lambda: len(pour.confirmed) > reached + 20, within=40)
+            wait_until(lambda: len(pour.confirmed) > reached + 20, within=60)
             pour.stop()
             last = pour.confirmed[-1]
             wait_until(lambda: last in [event["eventId"] for event in follower.events("poured")], within=30)
@@ -215,7 +215,7 @@ def test_without_a_broker_streams_stay_open_with_heartbeats_and_go_on_where_they
             wait_until(lambda: sum(kind == "heartbeat" for kind, _, _ in follower.frames) > beats + 3)
             private_broker.start()
             reached = len(pour.confirmed)
-            wait_until(lambda: len(pour.confirmed) > reached + 20, within=40)
+            wait_until(lambda: len(pour.confirmed) > reached + 20, within=60)
             pour.stop()
             wait_until(lambda: pour.confirmed[-1] in [e["eventId"] for e in follower.events("poured")])
     finally:
