@@ -175,7 +175,7 @@ class Follower:
         if self.last_event_id:
             headers["Last-Event-ID"] = self.last_event_id
         with (
-            httpx.Client(base_url=self.system.url, timeout=httpx.Timeout(5, read=1)) as client,
+            httpx.Client(base_url=self.system.url, timeout=httpx.Timeout(30, read=5)) as client,
             client.stream("GET", "/api/v1/events", params=self.params, headers=headers) as response,
         ):
             for event in EventSource(response).iter_sse():

@@ -4,7 +4,6 @@ import signal
 
 from tests.documents import pdf
 from tests.system import System, following, until
-from tests.virtual_host import PrivateVirtualHost
 
 STAGES = ["parsing_started", "parsing", "parsed", "embedding", "embedded"]
 
@@ -59,32 +58,6 @@ def test_a_client_that_was_away_while_the_api_was_killed_misses_nothing(own_syst
         until(lambda: len(follower.events()) == 30)
     assert [event["documentId"] for event in follower.events()] == sent
     assert [item["documentId"] for item in own_system.get("/api/v1/documents")["items"]] == sent[::-1]
-
-
-def test_a_client_stays_and_misses_nothing_while_the_broker_is_killed(
-    own_system: System, private_broker: PrivateVirtualHost
-) -> None:
-    own_system.rabbitmq_url = private_broker.url
-    own_system.settings["HEARTBEAT_SECONDS"] = "0.5"
-    own_system.start("api")
-    with following(own_system) as follower:
-        for number in range(10):
-            assert own_system.notify(documentId=f"before-{number}", status="embedded").status_code == 202
-        until(lambda: len(follower.events()) == 10)
-        private_broker.kill()
-        beats = len(follower.frames)
-        until(lambda: len(follower.frames) > beats + 2)  # heartbeats go on
-        refused = own_system.notify(documentId="during", status="embedded")
-        assert refused.status_code == 503
-        assert int(refused.headers["retry-after"]) > 0
-        private_broker.start()
-        until(lambda: own_system.notify(documentId="after", status="embedded").status_code == 202)
-        until(lambda: "after" in {event["documentId"] for event in follower.events()})
-    seen = [event["documentId"] for event in follower.events()]
-    assert [name for name in seen if name.startswith("before")] == [
-        f"before-{number}" for number in range(10)
-    ]
-    assert follower.connections == 1
 
 
 def test_a_document_that_is_deleted_while_it_is_embedded_leaves_nothing_behind(own_system: System) -> None:
