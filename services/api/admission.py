@@ -44,7 +44,7 @@ class Admission:
         while True:
             try:
                 await self._probe_connection()
-            except BROKER_ERRORS as error:
+            except (*BROKER_ERRORS, RuntimeError) as error:  # "not opened", while it closes
                 self._conclude(str(error) or type(error).__name__)
                 await asyncio.sleep(INTERVAL_SECONDS)
 
@@ -66,7 +66,11 @@ class Admission:
             done, _ = await asyncio.wait([probe], timeout=PATIENCE_SECONDS)
             if not done:
                 self._conclude("it takes no messages just now")
-            self._conclude(await probe)
+            await asyncio.wait([probe])
+            if probe.cancelled():
+                # By aiormq, when its connection is lost; passed on, it would end ``run``, and refuse for ever.
+                raise ConnectionError("the connection was lost")
+            self._conclude(probe.result())
         finally:
             probe.cancel()
 
