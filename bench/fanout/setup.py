@@ -6,7 +6,7 @@ import venv
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.fanout.contenders import HERE, Contender, Express, Nchan, PythonPeer
+from bench.fanout.contenders import HERE, Contender, Express, Floor, Nchan, PythonPeer
 
 FIRST_PORT = 18_400
 
@@ -27,6 +27,7 @@ def peers(directory: Path) -> list[Contender]:
             "fastapi.sse", FIRST_PORT + 2, python=python, app="fastapi_sse_app:app", burst_deliveries=100_000
         ),
         _nchan(directory, FIRST_PORT + 3),
+        Floor("floor", FIRST_PORT + 5, program=str(_floor(directory))),
     ]
 
 
@@ -56,6 +57,12 @@ def _node_modules(directory: Path) -> Path:
             check=True,
         )
     return modules
+
+
+def _floor(directory: Path) -> Path:
+    program = directory / "floor"
+    subprocess.run(["gcc", "-O2", "-o", program, HERE / "servers" / "floor.c"], check=True)
+    return program
 
 
 def _nchan(directory: Path, port: int) -> Nchan:
