@@ -7,14 +7,17 @@ from uuid import UUID, uuid5
 from pydantic import Field, JsonValue, StringConstraints
 
 from contracts.statuses import Status
-from contracts.wire import DocumentId, Timestamp, WireModel
+from contracts.wire import DocumentId, Metadata, Timestamp, WireModel
 
 MAX_MESSAGE_CHARACTERS = 2000
 
 _EVENT_NAMESPACE = UUID("5a6ec457-7e0b-4c3f-9d38-52e1a1c3a1e0")
 
-EventId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-OwnerId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+"""No NUL: PostgreSQL takes none in a text, and names are looked for there."""
+
+EventId = _Name
+OwnerId = _Name
 
 
 class StatusEvent(WireModel):
@@ -25,7 +28,7 @@ class StatusEvent(WireModel):
     document_id: DocumentId
     status: Status
     message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARACTERS)] = ""
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
     timestamp: Timestamp
     owner_id: OwnerId | None = None
     attempt: Annotated[int, Field(ge=1)] = 1

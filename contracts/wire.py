@@ -1,11 +1,23 @@
 """How every message looks on the wire: camelCase keys, frozen in Python, times in RFC 3339 UTC."""
 
+import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
 DOCUMENT_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 
 DocumentId = Annotated[str, StringConstraints(pattern=DOCUMENT_ID_PATTERN)]
@@ -16,7 +28,34 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+def _as_written(value: object) -> object:
+    """Refuse a number of seconds, which pydantic would take for a moment. Raises ValueError."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value)):
+        return value
+    raise ValueError("is no RFC 3339 time, as 2026-11-22T06:00:00.123Z")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from error
+
+
+def _as_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse what JSON in UTF-8 can't say: half of a surrogate pair, infinity. Raises ValueError."""
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    BeforeValidator(_as_written),
+    AfterValidator(_in_utc),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
+
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_as_json)]
 
 
 class WireModel(BaseModel):

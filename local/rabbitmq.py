@@ -19,6 +19,7 @@ from local.process import spawn
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The one on the PATH insists on the user ``rabbitmq``."""
+CONTROL = SERVER.with_name("rabbitmqctl")
 
 PLUGINS = ("rabbitmq_management", "rabbitmq_shovel", "rabbitmq_shovel_management")
 """The shovel is what moves dead letters back from the management UI."""
@@ -112,6 +113,10 @@ class PrivateBroker(Part):
         """SIGKILL what is left of the node, and its port mapper; what was confirmed is on disk."""
         super().kill()
         self._end_epmd()
+
+    def control(self, *arguments: str) -> None:
+        """Run ``rabbitmqctl`` on the node; raises CalledProcessError."""
+        subprocess.run([CONTROL, *arguments], env=self._environment(), check=True, capture_output=True)
 
     def why_not(self) -> str:
         """A sentence, and what the node wrote last."""

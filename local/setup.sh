@@ -58,6 +58,7 @@ fi
 if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && ! .venv/bin/python -m local.broker_search; then
     sh local/apt.sh "RabbitMQ, for a private node" rabbitmq-server
 fi
-if [ "$purpose" = dev ] && [ -n "${WITH_BROWSER:-}" ] && [ ! -x /usr/bin/chromium ]; then
-    sh local/apt.sh "a browser, for the tests of the page" chromium
+if [ "$purpose" = dev ] && [ -n "${WITH_BROWSER:-}" ]; then
+    [ -x /usr/bin/chromium ] || sh local/apt.sh "a browser, for the tests of the page" chromium
+    command -v curl >/dev/null || sh local/apt.sh "a client of the event stream, for its tests" curl
 fi

@@ -207,3 +207,10 @@ def running_system(rabbitmq_url: str, management_url: str, database_url: str) ->
             yield running
         finally:
             running.stop()
+
+
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """A directory that the database's account may enter, and whose name leaves room for a socket's."""
+    with _directory() as directory:
+        yield directory

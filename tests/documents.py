@@ -1,5 +1,6 @@
 """Small documents for tests, good ones and damaged ones, made on the spot."""
 
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,14 @@ def bomb_pdf(megabytes: int) -> bytes:
     packed = b"".join(packer.compress(million) for _ in range(megabytes)) + packer.flush()
     stream = b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed)
     return _file([*_skeleton(1, 1), _page(5, kids=2), stream])
+
+
+def zip_bomb(member: str, *, megabytes: int = 30) -> bytes:
+    """An archive with one member, which is a thousand times as large as the archive."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr(member, bytes(megabytes * 1024 * 1024))
+    return out.getvalue()
 
 
 def _assemble(streams: Sequence[bytes], *, broken: int | None = None, declared: int | None = None) -> bytes:

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import psycopg
 
-from tests.system import System
+from tests.system import System, plain_client
 
 SECRET = "planted-jwt-secret-0123456789abcdef"
 AUDIENCE = "stagecast"
@@ -54,7 +54,7 @@ class Guarded:
 
     def client(self, name: str = "api", **headers: str) -> httpx.Client:
         url = f"http://127.0.0.1:{self.system.ports[name]}"
-        return httpx.Client(base_url=url, headers=headers, timeout=15, trust_env=False)
+        return plain_client(url, headers=headers, timeout=15)
 
     def owned(self, owner: str | None, document_id: str, status: str = "embedding") -> str:
         """Plant a document of an owner, as an upload would have left it; its id."""

@@ -150,9 +150,6 @@ async def administrator(who: AnyCaller) -> Caller:
     return who
 
 
-Administrator = Annotated[Caller, Depends(administrator)]
-
-
 def refuse_open_door(settings: Settings) -> None:
     """Stop the start when anybody on the network could do anything."""
     if settings.asks_for_tokens or settings.auth_disabled or settings.host in LOOPBACK:

@@ -2,22 +2,28 @@
 
 A broker that ran out of memory or disk tells a connection so only after that has published, and then reads
 nothing more from it. So a probe is published every second on a connection that has no other use; as long as it
-is not confirmed, nothing else would be.
+is not confirmed, nothing else would be. What is found missing of the topology is declared again.
 """
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import aio_pika
 from aio_pika.abc import AbstractChannel
 
 from contracts import topology
 from services.runtime.availability import BROKER_ERRORS, Unavailable
+from services.runtime.connection import broker_connection
 from services.runtime.logs import get_logger
+from services.runtime.topology import declare_once
 
-INTERVAL_SECONDS = 0.5
+INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
 """How long a probe may take before uploads are refused."""
+
+_WORK = (topology.PARSE, topology.EMBED)
+_OTHERS = [queue for queue in topology.QUEUES if queue not in _WORK]
 
 log = get_logger(__name__)
 
@@ -49,16 +55,17 @@ class Admission:
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     async def _probe_connection(self) -> None:
-        connection = await aio_pika.connect(self.rabbitmq_url, timeout=PATIENCE_SECONDS * 5)
-        async with connection:
+        # A broker may come back empty, or somebody may delete a queue: each service waits for what it needs.
+        await declare_once(self.rabbitmq_url)
+        async with broker_connection(self.rabbitmq_url) as connection:
             channel = await connection.channel()
             await channel.declare_queue(
                 name := f"stagecast.probe.{id(self)}",
                 exclusive=True,
                 arguments={"x-max-length": 1},
             )
-            while True:
-                await self._ask(asyncio.ensure_future(_probe(channel, name)))
+            for third in cycle(_OTHERS):
+                await self._ask(asyncio.ensure_future(_probe(channel, name, third)))
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     async def _ask(self, probe: asyncio.Future[str | None]) -> None:
@@ -81,9 +88,11 @@ class Admission:
         self._known.set()
 
 
-async def _probe(channel: AbstractChannel, name: str) -> str | None:
+async def _probe(channel: AbstractChannel, name: str, third: topology.Queue) -> str | None:
+    """Why commands would not be taken, if so. Raises ChannelNotFoundEntity when somebody deleted a queue."""
     await channel.default_exchange.publish(aio_pika.Message(b""), name)
-    for queue in (topology.PARSE, topology.EMBED):
+    await channel.get_queue(third.name)
+    for queue in _WORK:
         waiting = (await channel.get_queue(queue.name)).declaration_result.message_count or 0
         if waiting >= topology.MAX_WAITING_COMMANDS:
             return f"{queue.name} is full"

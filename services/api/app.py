@@ -1,8 +1,9 @@
 """The API's process: what it is wired from, and what runs as long as it does."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -10,14 +11,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from services.api.access import Access, refuse_open_door
 from services.api.admission import Admission
 from services.api.dead_letters import dead_letter_router
+from services.api.deadline import Deadline
 from services.api.deletion import Deletion
 from services.api.envelope import Envelope
 from services.api.events.log import EventLog
 from services.api.graveyard import Graveyard
+from services.api.openapi import Api
 from services.api.parts import Parts
 from services.api.problems import install_problems
 from services.api.producers import Producers
-from services.api.projector import run_projector
+from services.api.projector import Projector
 from services.api.query_embedder import QueryEmbedder
 from services.api.rates import Rates
 from services.api.receipts import Receipts
@@ -31,6 +34,7 @@ from services.api.tickets import Tickets, run_ticket_expiry
 from services.api.tokens import create_tokens
 from services.api.uploads import Uploads
 from services.api.webhook import Webhook
+from services.runtime.availability import Unavailable
 from services.runtime.broker import create_broker
 from services.runtime.database import create_engine, required_database_url
 from services.runtime.migrate import migrate_when_up
@@ -39,7 +43,10 @@ from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
 from services.runtime.settings import Settings
 from services.runtime.topology import declare_topology
+from services.runtime.vital import watch
 
+START_SECONDS = 60.0
+"""How long the broker may take to show the end of the log; then the start is given up."""
 PATIENCE_SECONDS = 5.0
 """How long a request waits for the broker's confirm; then it is answered 503."""
 
@@ -54,6 +61,8 @@ def create_parts(settings: Settings) -> Parts:
     reporter = Reporter(publisher, "api")
     objects = Objects(settings.object_store_url)
     rates = Rates(settings)
+    event_log = EventLog(settings.rabbitmq_url)
+    projector = Projector(engine, event_log)
     broker.include_router(dead_letter_router(engine, reporter))
     return Parts(
         settings=settings,
@@ -62,10 +71,11 @@ def create_parts(settings: Settings) -> Parts:
         broker=broker,
         publisher=publisher,
         reporter=reporter,
-        event_log=EventLog(settings.rabbitmq_url),
+        event_log=event_log,
+        projector=projector,
         uploads=Uploads(engine, objects, publisher, reporter, admission, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
-        webhook=Webhook(engine, publisher, Receipts(engine)),
+        webhook=Webhook(engine, publisher, Receipts(engine), projector),
         query_embedder=QueryEmbedder(settings.rabbitmq_url),
         access=Access(
             create_tokens(settings),
@@ -85,12 +95,13 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI application; connections open in its lifespan."""
     refuse_open_door(settings)
     parts = create_parts(settings)
-    app = FastAPI(title="Stagecast", version="1", lifespan=_lifespan, docs_url=None, redoc_url=None)
+    app = Api(title="Stagecast", version="1", lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.parts = parts
     app.state.access = parts.access
     install_problems(app)
     _install_doors(app, parts)
-    for routes in (documents, dead_letters, tickets, events, webhook, session):
+    # The first is found first: when a server comes back, all streams come at once.
+    for routes in (events, documents, dead_letters, tickets, webhook, session):
         app.include_router(routes.router)
     app.include_router(operations_router(parts))
     app.include_router(asyncapi_router(settings))
@@ -100,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _install_doors(app: FastAPI, parts: Parts) -> None:
+    app.add_middleware(Deadline, seconds=parts.settings.request_seconds)
     app.add_middleware(Envelope, rates=parts.rates, body_seconds=parts.settings.body_seconds)
     if parts.settings.allowed_origins:
         # Added last, it is outermost: a page of another origin is to see refusals too.
@@ -117,6 +129,15 @@ def _sweeper(parts: Parts) -> Sweeper:
     return Sweeper(parts.engine, parts.publisher, parts.reporter, parts.deletion, parts.settings)
 
 
+async def _await_opening(parts: Parts) -> None:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await parts.event_log.opened()
+            await parts.admission.opened()
+    except TimeoutError as error:
+        raise Unavailable("broker", "the log can't be read") from error
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
@@ -124,21 +145,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await declare_topology(parts.settings.rabbitmq_url)
     await parts.broker.start()
     tasks = [
-        asyncio.create_task(parts.event_log.run(), name="log"),
-        asyncio.create_task(run_projector(parts.engine, parts.event_log), name="projector"),
-        asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets"),
-        asyncio.create_task(parts.admission.run(), name="admission"),
-        asyncio.create_task(_sweeper(parts).run(), name="sweeper"),
+        watch(asyncio.create_task(parts.event_log.run(), name="log")),
+        watch(asyncio.create_task(parts.projector.run(), name="projector")),
+        watch(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
+        watch(asyncio.create_task(parts.admission.run(), name="admission")),
+        watch(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
     ]
     try:
-        await parts.event_log.opened()
-        await parts.admission.opened()
+        await _await_opening(parts)
+        gc.freeze()  # what stands now stays: looking through it again stops all streams for 70 ms
         yield
     finally:
         for task in tasks:
             task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await parts.access.close()
         await parts.query_embedder.close()
         await parts.broker.stop()

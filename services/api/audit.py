@@ -8,20 +8,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-import aio_pika
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import topology
 from contracts.events import StatusEvent
 from contracts.statuses import RANK, TERMINAL, Status
+from services.api.audit_questions import QUESTIONS
 from services.api.events.entry import Entry
 from services.api.events.position import Position
 from services.api.events.stream_queue import consume_stream, mark_log
 from services.api.graveyard import Graveyard
-from services.api.projection import DocumentState
-from services.api.projector import read_position, replay_states
+from services.api.projected_position import read_position
+from services.api.projection import DocumentState, replay_states
+from services.runtime.connection import broker_connection
 from services.runtime.objects import Objects
 
 PROJECTION_SECONDS = 20.0
@@ -29,55 +31,6 @@ MOST_FINDINGS = 50
 """Of one kind; more of it tell nothing new."""
 
 _STATE = tuple(DocumentState.__dataclass_fields__)
-
-STUCK = """
-SELECT document_id, status || ' since ' || updated_at FROM documents
-WHERE sha256 IS NOT NULL AND deleted_at IS NULL AND announced_at IS NULL
-  AND greatest(updated_at, attempted_at, reminded_at) < now() - :tolerance
-"""
-UNDELETED = (
-    "SELECT document_id, 'deleted at ' || deleted_at FROM documents WHERE deleted_at < now() - :tolerance"
-)
-CONTRADICTED = """
-SELECT document_id, 'ended as ' || (ending ->> 'status') || ', shown as ' || status FROM documents
-WHERE sha256 IS NOT NULL AND deleted_at IS NULL AND announced_at < now() - :tolerance
-  AND (ending ->> 'status' <> status OR status_attempt <> attempt)
-"""
-INCOMPLETE = """
-SELECT document_id, concat_ws(', ', 'told ' || told, 'parsed ' || parsed, 'chunks ' || chunks,
-  'last index ' || last, 'vectors ' || vectors)
-FROM (
-  SELECT d.document_id, (d.ending -> 'metadata' ->> 'embeddingCount')::int AS told, a.chunk_count AS parsed,
-    (SELECT count(*) FROM chunks c WHERE c.document_id = d.document_id AND c.attempt = a.attempt) AS chunks,
-    (SELECT max(index) FROM chunks c WHERE c.document_id = d.document_id AND c.attempt = a.attempt) AS last,
-    (SELECT count(*) FROM embeddings e WHERE e.document_id = d.document_id AND e.attempt = a.attempt) AS vectors
-  FROM documents d LEFT JOIN attempts a ON a.document_id = d.document_id AND a.attempt = d.visible_attempt
-  WHERE d.sha256 IS NOT NULL AND d.deleted_at IS NULL AND d.ending ->> 'status' = 'embedded'
-    AND (d.visible_attempt = d.attempt) IS TRUE
-) counted
-WHERE NOT (told = parsed AND parsed = chunks AND chunks = vectors AND last = chunks - 1 AND chunks > 0) IS TRUE
-UNION ALL
-SELECT document_id, 'embedded, but not visible' FROM documents
-WHERE ending ->> 'status' = 'embedded' AND deleted_at IS NULL AND visible_attempt IS DISTINCT FROM attempt
-"""
-LEFT_BEHIND = """
-SELECT a.document_id, 'attempt ' || a.attempt || ' has chunks and nobody sees them'
-FROM attempts a JOIN documents d USING (document_id)
-WHERE d.announced_at < now() - :tolerance AND a.attempt IS DISTINCT FROM d.visible_attempt
-"""
-STALE_UPLOADS = """
-SELECT document_id, 'reserved at ' || reserved_at FROM upload_reservations
-WHERE reserved_at < now() - :tolerance - interval '1 hour'
-"""
-
-QUESTIONS = {
-    "stuck": STUCK,
-    "deletion unfinished": UNDELETED,
-    "ending contradicted": CONTRADICTED,
-    "chunks incomplete": INCOMPLETE,
-    "chunks left behind": LEFT_BEHIND,
-    "upload left behind": STALE_UPLOADS,
-}
 
 
 @dataclass(frozen=True)
@@ -158,7 +111,7 @@ async def _ask_database(result: Audit, engine: AsyncEngine, tolerance: timedelta
         ):
             result.counts[f"documents {status}"] = count
         for table in ("chunks", "embeddings"):
-            result.counts[table] = await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608
+            result.counts[table] = await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608 - ours
         for what, question in QUESTIONS.items():
             bound = {"tolerance": tolerance} if ":tolerance" in question else {}
             rows = await connection.execute(text(f"{question} LIMIT {MOST_FINDINGS}"), bound)
@@ -174,30 +127,36 @@ async def _compare_replay(result: Audit, engine: AsyncEngine) -> None:
     except TimeoutError:
         result.find("projection behind", str(marker), f"not reached in {PROJECTION_SECONDS:.0f} s")
         return
-    uploaded = {key for key, (_, created_at) in rows.items() if created_at is not None}
-    fresh = {key: _state_at_upload(rows[key][1]) for key in uploaded}
-    replayed = replay_states(fresh, uploaded, result.entries)
+    begun = {key: row.attempt for key, row in rows.items() if row.uploaded_at is not None}
+    fresh = {key: _state_at_upload(rows[key].uploaded_at) for key in begun}
+    replayed = replay_states(fresh, begun, result.entries)
     since = _begin(result.entries)
     result.counts["documents replayed"] = len(replayed)
     for key in sorted(rows.keys() | replayed.keys()):
         row = rows.get(key)
-        if row is not None and (row[1] or row[0].updated_at) < since:
+        if row is not None and (row.uploaded_at or row.state.updated_at) < since:
             continue  # Its first events are no longer kept.
-        later = Position.parse(row[0].event_position or "") if row else None
+        later = Position.parse(row.state.event_position or "") if row else None
         if later is not None and later > marker:
             continue  # It has moved while we read.
-        if replayed.get(key) != (row[0] if row else None):
-            shown = _brief(row[0] if row else None)
+        if replayed.get(key) != (row.state if row else None):
+            shown = _brief(row.state if row else None)
             result.find("projection differs", key, f"{_brief(replayed.get(key))} by the log, shown {shown}")
 
 
-async def _projected(
-    engine: AsyncEngine, marker: Position
-) -> dict[str, tuple[DocumentState, datetime | None]]:
-    """Each row's projected half when the projection was exactly there, or further, and when it was uploaded."""
+class _Projected(NamedTuple):
+    """A row's projected half, and of an uploaded document when that was and its newest attempt."""
+
+    state: DocumentState
+    uploaded_at: datetime | None
+    attempt: int
+
+
+async def _projected(engine: AsyncEngine, marker: Position) -> dict[str, _Projected]:
+    """Each row when the projection was at the marker or further."""
     columns = ", ".join(_STATE)
     query = text(
-        f"SELECT document_id, CASE WHEN sha256 IS NOT NULL THEN created_at END, {columns} FROM documents"  # noqa: S608
+        f"SELECT document_id, CASE WHEN sha256 IS NOT NULL THEN created_at END, attempt, {columns} FROM documents"  # noqa: S608 - ours
     )
     while True:
         async with engine.connect() as connection:
@@ -205,8 +164,8 @@ async def _projected(
             if await read_position(connection) >= marker:
                 rows = await connection.execute(query)
                 return {
-                    key: (DocumentState(Status(status), *rest), created_at)
-                    for key, created_at, status, *rest in rows
+                    key: _Projected(DocumentState(Status(status), *rest), uploaded_at, attempt)
+                    for key, uploaded_at, attempt, status, *rest in rows
                 }
         await asyncio.sleep(0.1)
 
@@ -246,8 +205,7 @@ async def _compare_objects(result: Audit, engine: AsyncEngine, objects: Objects)
 
 
 async def _look_at_queues(result: Audit, engine: AsyncEngine, rabbitmq_url: str) -> None:
-    connection = await aio_pika.connect(rabbitmq_url, timeout=5)
-    async with connection:
+    async with broker_connection(rabbitmq_url) as connection:
         channel = await connection.channel()
         for queue in topology.QUEUES:
             if queue is not topology.LOG:

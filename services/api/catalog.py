@@ -1,19 +1,20 @@
 """Reads of documents and chunks; each answer and its position come from one snapshot of the database."""
 
 import base64
-import binascii
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.statuses import Status
+from contracts.wire import DocumentId, Timestamp
 from services.api.access import Caller
 from services.api.file_types import matches_file_type
 from services.api.problems import Problem
-from services.api.projector import read_position
+from services.api.projected_position import read_position
 from services.api.views import (
     COLUMNS,
     ChunkPage,
@@ -25,6 +26,7 @@ from services.api.views import (
 )
 from services.runtime.tables import chunks, documents
 
+_CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
 NO_SUCH_DOCUMENT = "There is no such document."
 
 
@@ -117,8 +119,8 @@ def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         created_at, document_id = text.split(" ", 1)
-        return datetime.fromisoformat(created_at), document_id
-    except (binascii.Error, ValueError) as error:
+        return _CURSOR.validate_python((created_at, document_id))
+    except ValueError as error:
         raise Problem(
             422, "The cursor is none of ours.", errors=[{"field": "cursor", "message": "unknown"}]
         ) from error

@@ -15,9 +15,9 @@ from services.runtime.availability import is_transient
 from services.runtime.broker import passive_queue
 from services.runtime.ending import announce, fail
 from services.runtime.fence import Superseded, fenced
+from services.runtime.headers import CODE_HEADER, REASON_HEADER
 from services.runtime.logs import get_logger
 from services.runtime.reporter import Reporter
-from services.runtime.settlement import CODE_HEADER, REASON_HEADER
 
 SENTENCES = {
     FailureCode.DELIVERY_LIMIT: "The document was tried too often without success.",

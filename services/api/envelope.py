@@ -8,6 +8,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.body import PatientReceive
+from services.api.methods import as_read
 from services.api.problems import Problem, problem_of
 from services.api.rates import ADDRESS, Rates, address_key, rate_headers
 from services.api.security_headers import security_headers
@@ -37,6 +38,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = as_read(scope)
         request_id = _request_id(scope)
         has_begun = False
 
@@ -61,6 +63,9 @@ class Envelope:
         names = [name for name, _ in scope["headers"] if name in SINGLE]
         if len(names) != len(set(names)):
             raise Problem(400, "A header that may come once came twice.")
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            # Names, types and cursors are looked for in PostgreSQL, which takes no NUL in a text.
+            raise Problem(400, "The address has a NUL in it.")
         if scope["path"].startswith("/api/"):
             client = scope.get("client")
             await self._rates.count(scope, ADDRESS, address_key(client[0] if client else None))

@@ -22,7 +22,8 @@ from contracts import topology
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.wire import Timestamp, WireModel
 from services.runtime.availability import BROKER_ERRORS, Unavailable
-from services.runtime.settlement import REASON_HEADER, TRIES_HEADER
+from services.runtime.connection import broker_connection
+from services.runtime.headers import REASON_HEADER, TRIES_HEADER
 
 LOOK_LOCK = 0x53_54_43_44
 SECONDS = 10.0
@@ -79,8 +80,7 @@ class Graveyard:
         try:
             async with self.engine.connect() as database:
                 await database.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOOK_LOCK})
-                connection = await aio_pika.connect(self.rabbitmq_url, timeout=SECONDS)
-                async with connection:
+                async with broker_connection(self.rabbitmq_url, SECONDS) as connection:
                     yield await connection.channel(on_return_raises=True)
         except BROKER_ERRORS as error:
             raise Unavailable("broker", str(error) or type(error).__name__) from error
@@ -157,6 +157,7 @@ def _x_death(message: AbstractIncomingMessage) -> list[dict[str, Any]]:
 
 
 def _moment(message: AbstractIncomingMessage) -> datetime:
+    # What a person put in may bear no time at all. Not now: the id is made of it, and has to last.
     at = message.timestamp or datetime.fromtimestamp(0, UTC)
     times = [death["time"] for death in _x_death(message) if isinstance(death.get("time"), datetime)]
     latest: datetime = max(times) if times else at

@@ -17,7 +17,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _is_in_head = True
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as narrow as uvicorn's
         """A peer connected; its first request is due."""
         super().connection_made(transport)
         self._expect_head()

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from streaming_form_data import ParseFailedException, StreamingFormDataParser
 from streaming_form_data.targets import BaseTarget
 
@@ -20,16 +21,20 @@ MALFORMED = (ParseFailedException, ValueError, LookupError)
 """The parser hands headers to the standard library's, which knows more ways to object."""
 
 
-class _FileTarget(BaseTarget):  # type: ignore[misc]
+class _FileTarget(BaseTarget):  # type: ignore[misc]  # of an untyped package
     """Collects what has arrived of the field ``file`` since the last look."""
 
     def __init__(self) -> None:
         super().__init__()
         self.arrived = bytearray()
-        self.is_present = False
+        self.begun = 0
+        self.ended = 0
 
     def on_start(self) -> None:
-        self.is_present = True
+        self.begun += 1
+
+    def on_finish(self) -> None:
+        self.ended += 1
 
     def on_data_received(self, chunk: bytes) -> None:
         self.arrived += chunk
@@ -78,8 +83,10 @@ class IncomingFile:
             if len(head) >= HEAD_BYTES:
                 self._detect_type(bytes(head))
                 yield bytes(head)
-        if not self._target.is_present:
+        if not self._target.begun:
             raise _invalid("The form has no field named file.")
+        if not self._target.ended:
+            raise _invalid("The form ends in the middle of the file.")
         if self.size == 0:
             raise _invalid("The file is empty.")
         if not self.file_type:
@@ -88,7 +95,7 @@ class IncomingFile:
 
     async def _file_data(self) -> AsyncIterator[bytes]:
         received = 0
-        async for part in self._request.stream():
+        async for part in self._parts():
             received += len(part)
             if received > self._max_bytes + FRAMING_BYTES:
                 raise self._too_large()
@@ -96,8 +103,17 @@ class IncomingFile:
                 self._parser.data_received(part)
             except MALFORMED as error:
                 raise _invalid("The body is not well-formed multipart/form-data.") from error
+            if self._target.begun > 1:
+                raise _invalid("The form has more than one field named file; upload them one by one.")
             if data := self._target.take():
                 yield data
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in self._request.stream():
+                yield part
+        except ClientDisconnect as error:
+            raise Problem(400, "The upload was cut off.") from error
 
     def _count(self, data: bytes) -> None:
         self.size += len(data)

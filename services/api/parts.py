@@ -12,6 +12,7 @@ from services.api.deletion import Deletion
 from services.api.events.log import EventLog
 from services.api.graveyard import Graveyard
 from services.api.producers import Producers
+from services.api.projector import Projector
 from services.api.query_embedder import QueryEmbedder
 from services.api.rates import Rates
 from services.api.uploads import Uploads
@@ -32,6 +33,7 @@ class Parts:
     publisher: Publisher
     reporter: Reporter
     event_log: EventLog
+    projector: Projector
     uploads: Uploads
     deletion: Deletion
     webhook: Webhook

@@ -7,9 +7,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from services.api.methods import allowed_methods
 from services.runtime.availability import Unavailable, is_transient
 from services.runtime.logs import get_logger
+from services.runtime.problem import PROBLEM_TYPE, problem_document
 
 RETRY_AFTER_SECONDS = 5
 
@@ -24,28 +27,21 @@ class Problem(Exception):
         status: int,
         detail: str,
         *,
-        kind: str = "about:blank",
         errors: list[dict[str, str]] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.kind = kind
         self.errors = errors
         self.headers = headers
 
     def response(self) -> JSONResponse:
         """The problem as a response."""
-        body: dict[str, Any] = {
-            "type": self.kind,
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-        }
+        body: dict[str, Any] = dict(problem_document(self.status, self.detail))
         if self.errors is not None:
             body["errors"] = self.errors
-        return JSONResponse(body, self.status, self.headers, media_type="application/problem+json")
+        return JSONResponse(body, self.status, self.headers, media_type=PROBLEM_TYPE)
 
 
 def unavailable(reason: str, *, retry_after: int = RETRY_AFTER_SECONDS) -> Problem:
@@ -72,6 +68,8 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException():
             headers = dict(error.headers) if error.headers else None
             return Problem(error.status_code, str(error.detail), headers=headers)
+        case ClientDisconnect():
+            return Problem(400, "The request was cut off.")  # which nobody reads
         case Unavailable():
             return unavailable(f"The {error.dependency} does not answer; try again soon.")
     if is_transient(error):
@@ -84,8 +82,11 @@ def problem_of(error: Exception) -> Problem:
 def install_problems(app: FastAPI) -> None:
     """Answer expected errors with a problem; all others reach the envelope, which does the same."""
 
-    async def answer(_: Request, error: Exception) -> JSONResponse:
-        return problem_of(error).response()
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        problem = problem_of(error)
+        if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            problem.headers = {"Allow": ", ".join(allowed_methods(request))}
+        return problem.response()
 
     for kind in (Problem, RequestValidationError, HTTPException, Unavailable):
         app.add_exception_handler(kind, answer)

@@ -1,16 +1,21 @@
 """What a document is, as a fold over its events: pure, so that a replay of the log gives the same."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import JsonValue
 
-from contracts.events import StatusEvent
+from contracts.events import DocumentDeleted, StatusEvent
 from contracts.failures import Stage
 from contracts.statuses import RANK, TERMINAL, Status
 from contracts.wire import rfc3339
+from services.api.events.entry import Entry
 
 Json = dict[str, JsonValue]
+
+MAX_COUNT = 2**31 - 1
+"""PostgreSQL's integer; nobody's pages or chunks are more."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentSta
     return replace(
         state,
         status=event.status,
-        message=event.message,
+        message=storable(event.message),
         updated_at=event.timestamp,
         error=_error(event),
         stages=_stages(state.stages, event),
@@ -54,6 +59,41 @@ def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentSta
         chunk_count=chunk_count,
         embedded_count=embedded_count,
     )
+
+
+def replay_states(
+    states: dict[str, DocumentState], begun: Mapping[str, int], entries: Sequence[Entry]
+) -> dict[str, DocumentState]:
+    """Fold entries over the states of their documents; those that are deleted on the way are left out.
+
+    ``begun`` names the documents that were uploaded here, with the newest attempt that has begun: an attempt
+    is in its row before the log hears of it, and what speaks of a later one was published by somebody else.
+    Documents that were uploaded here are moved by our stages alone, and all others by external producers
+    alone: nobody can call a document embedded that is not, and nothing that was deleted comes back.
+    """
+    after = dict(states)
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, DocumentDeleted):
+            after.pop(event.document_id, None)
+        elif event is not None and _is_entitled(event, begun.get(event.document_id)):
+            state = after.get(event.document_id)
+            if state is None and event.is_of_producer():
+                state = DocumentState(event.status, event.attempt, event.timestamp)
+            if state is not None:
+                after[event.document_id] = fold(state, event, str(entry.position))
+    return after
+
+
+def _is_entitled(event: StatusEvent, begun: int | None) -> bool:
+    if begun is None:
+        return event.is_of_producer()
+    return not event.is_of_producer() and event.attempt <= begun
+
+
+def storable(text: str) -> str:
+    """A text without NUL, which PostgreSQL takes in none: U+FFFD stands in its place."""
+    return text.replace("\x00", "\ufffd")
 
 
 def _starts_anew(state: DocumentState, event: StatusEvent) -> bool:
@@ -76,7 +116,9 @@ def _comes_too_late(state: DocumentState, event: StatusEvent) -> bool:
 def _counts(state: DocumentState, event: StatusEvent) -> tuple[int | None, int | None, int | None]:
     def count(key: str, current: int | None) -> int | None:
         value = event.metadata.get(key)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else current
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+            return value
+        return current
 
     embedded = count("embeddedCount", state.embedded_count)
     return (
@@ -89,12 +131,13 @@ def _counts(state: DocumentState, event: StatusEvent) -> tuple[int | None, int |
 def _error(event: StatusEvent) -> Json | None:
     if event.status is not Status.FAILED:
         return None
-    given = event.metadata
+    # An external producer's metadata may hold anything; what isn't meant by it is not taken for it.
+    code, message, stage = (event.metadata.get(key) for key in ("code", "error", "stage"))
     return {
-        "code": given.get("code", "internal"),
-        "message": given.get("error") or event.message,
-        "stage": given.get("stage"),
-        "retryable": given.get("retryable", False),
+        "code": storable(code) if isinstance(code, str) else "internal",
+        "message": storable(message if isinstance(message, str) and message else event.message),
+        "stage": storable(stage) if isinstance(stage, str) else None,
+        "retryable": event.metadata.get("retryable") is True,
     }
 
 

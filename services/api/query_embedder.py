@@ -1,6 +1,7 @@
 """Has search queries embedded by the embedders, so that the API needs no model."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
@@ -57,6 +58,7 @@ class QueryEmbedder:
             message_id=correlation_id,
             correlation_id=correlation_id,
             reply_to=REPLY_TO,
+            timestamp=datetime.now(UTC),
             app_id="stagecast.api",
             expiration=ANSWER_SECONDS,
         )

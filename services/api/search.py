@@ -34,7 +34,10 @@ class SearchRequest(WireModel):
 
 
 class Hit(WireModel):
-    """A chunk; ``score`` is the cosine of its embedding and the query's, -1 to 1."""
+    """A chunk; ``score`` is the cosine of its embedding and the query's, -1 to 1.
+
+    Where the query's own words stand in a row in it, that passage counts for the chunk: its cosine is 1.
+    """
 
     document_id: str
     filename: str | None
@@ -56,8 +59,9 @@ async def search(
 ) -> SearchResult:
     """The chunks nearest to ``query`` among the documents that are embedded and visible to the caller.
 
-    Chunks that have the query's words in a row come first: whoever quotes a sentence means the place where it
-    stands, and a sentence is now and then nearer to another text than to the chunk around it.
+    Chunks that have the query's words in a row come first, the nearest of them before the others: whoever quotes a
+    sentence means the place where it stands, and a sentence is now and then nearer to another text than to the
+    chunk around it.
     """
     dimensions = len(query.vector)
     distance = f"e.embedding::vector({dimensions}) <=> CAST(:vector AS vector({dimensions}))"
@@ -78,7 +82,8 @@ async def search(
         statements = [_QUOTED, _NEAREST] if is_quotation(request.query) else [_NEAREST]
         hits: dict[tuple[str, int], Hit] = {}
         for statement in statements:
-            for row in await connection.execute(text(statement.format(distance=distance)), parameters):
+            sql = statement.format(distance=distance)
+            for row in await connection.execute(text(sql), parameters):
                 hits.setdefault((row.document_id, row.chunk_index), Hit(**row._mapping))
     return SearchResult(items=list(hits.values())[: request.limit])
 
@@ -89,8 +94,7 @@ def is_quotation(query: str) -> bool:
 
 
 _HIT = """
-SELECT c.document_id, d.filename, c.index AS chunk_index, c.text, c.page_start, c.page_end,
-       1 - ({distance}) AS score
+SELECT c.document_id, d.filename, c.index AS chunk_index, c.text, c.page_start, c.page_end
 """
 
 _MAY_BE_SHOWN = """
@@ -104,7 +108,7 @@ _MAY_BE_SHOWN = """
 
 # By the HNSW index of the query's model; it is scanned on until enough rows pass the conditions (pgvector's
 # iterative scan), so that a narrow filter doesn't come back empty-handed.
-_NEAREST = f"""{_HIT}
+_NEAREST = f"""{_HIT}, 1 - ({{distance}}) AS score
   FROM embeddings e
   JOIN documents d ON d.document_id = e.document_id AND d.visible_attempt = e.attempt
   JOIN chunks c ON c.document_id = e.document_id AND c.attempt = e.attempt AND c.index = e.index
@@ -114,7 +118,7 @@ _NEAREST = f"""{_HIT}
 _QUOTED = f"""
 WITH quoting AS MATERIALIZED (
     SELECT * FROM chunks WHERE to_tsvector('simple', text) @@ phraseto_tsquery('simple', :words)
-){_HIT}
+){_HIT}, CAST(1 AS float8) AS score
   FROM quoting c
   JOIN documents d ON d.document_id = c.document_id AND d.visible_attempt = c.attempt
   JOIN embeddings e ON e.document_id = c.document_id AND e.attempt = c.attempt AND e.index = c.index

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, select
@@ -16,7 +17,7 @@ from services.api.deletion import Deletion
 from services.api.silence import remind_silent
 from services.api.uploads import forget_upload
 from services.runtime.attempts import command, launch
-from services.runtime.availability import is_transient
+from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.ending import announce
 from services.runtime.fence import FencedDocument, Superseded
 from services.runtime.logs import get_logger
@@ -110,7 +111,7 @@ class Sweeper:
             )
         )
         for document_id, owner_id in rows:
-            await self.deletion.finish(document_id, owner_id)
+            await _attempt(partial(self.deletion.finish, document_id, owner_id))
         return len(rows)
 
     async def forget_uploads(self) -> int:
@@ -122,7 +123,7 @@ class Sweeper:
             )
         )
         for (document_id,) in rows:
-            await forget_upload(self.engine, self.deletion.objects, document_id)
+            await _attempt(partial(forget_upload, self.engine, self.deletion.objects, document_id))
         return len(rows)
 
     async def drop_old_receipts(self) -> None:
@@ -134,7 +135,8 @@ class Sweeper:
 
     async def _read(self, query: "Select[*tuple[Any, ...]]") -> list[Row[*tuple[Any, ...]]]:
         async with self.engine.connect() as connection:
-            return list((await connection.execute(query.limit(BATCH))).all())
+            # At random: a batch of rows of which none can be helped must not keep all others waiting.
+            return list((await connection.execute(query.order_by(func.random()).limit(BATCH))).all())
 
 
 def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":
@@ -144,8 +146,11 @@ def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":
 
 
 async def _attempt(step: Callable[[], Awaitable[object]]) -> None:
+    """Let what fails, fail by itself: it is tried again at the next sweep."""
     try:
         await step()
     except Exception as error:
+        if is_cancelled():
+            raise asyncio.CancelledError from error
         if not is_transient(error):
             log.exception("the sweeper met a bug")

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.tokens import Claims
-from services.runtime.availability import is_transient
+from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.logs import get_logger
 from services.runtime.tables import tickets
 
@@ -83,6 +83,8 @@ async def run_ticket_expiry(tickets: Tickets) -> None:
         try:
             await tickets.drop_old()
         except Exception as error:
+            if is_cancelled():
+                raise asyncio.CancelledError from error
             if not is_transient(error):
                 log.exception("forgetting tickets met a bug")
         await asyncio.sleep(EXPIRY_SECONDS)

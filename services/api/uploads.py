@@ -15,7 +15,7 @@ from services.api.admission import Admission
 from services.api.multipart import IncomingFile
 from services.api.problems import Problem
 from services.runtime.attempts import launch, open_next_attempt
-from services.runtime.availability import Unavailable
+from services.runtime.availability import Unavailable, forget
 from services.runtime.fence import FencedDocument, Superseded
 from services.runtime.objects import Objects
 from services.runtime.publisher import Publisher
@@ -67,11 +67,18 @@ class Uploads:
         await launch(self.engine, self.publisher, self.reporter, document)
 
     async def _reserve(self, document_id: str) -> None:
-        try:
-            async with asyncio.timeout(DATABASE_SECONDS), self.engine.begin() as connection:
-                await connection.execute(insert(upload_reservations).values(document_id=document_id))
-        except TimeoutError as error:
-            raise Unavailable("database", "no answer in time") from error
+        reserving = asyncio.ensure_future(self._insert_reservation(document_id))
+        # Not ``asyncio.timeout``: psycopg takes up to 10 s to cancel what a frozen server does not answer.
+        await asyncio.wait([reserving], timeout=DATABASE_SECONDS)
+        if not reserving.done():
+            reserving.add_done_callback(forget)
+            reserving.cancel()
+            raise Unavailable("database", "no answer in time")
+        reserving.result()
+
+    async def _insert_reservation(self, document_id: str) -> None:
+        async with self.engine.begin() as connection:
+            await connection.execute(insert(upload_reservations).values(document_id=document_id))
 
     async def _store(self, document_id: str, file: IncomingFile) -> None:
         try:

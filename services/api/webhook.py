@@ -3,25 +3,35 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from uuid import UUID, uuid5
 
-from pydantic import Field, JsonValue, StringConstraints, ValidationError
+from pydantic import JsonValue, StringConstraints, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
 from contracts.events import MAX_MESSAGE_CHARACTERS, EventId, OwnerId, StatusEvent
 from contracts.statuses import Status
-from contracts.wire import DocumentId, Timestamp, WireModel
+from contracts.wire import DocumentId, Metadata, Timestamp, WireModel
 from services.api.problems import Problem, field_errors
 from services.api.producers import Producer
+from services.api.projector import Projector
 from services.api.receipts import Receipts
 from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
 from services.runtime.tables import documents
 
 MAX_BODY_BYTES = 64 * 1024
+SENTENCES = {
+    Status.PARSING_STARTED: "The document waits to be parsed.",
+    Status.PARSING: "The document is being parsed.",
+    Status.PARSED: "The document was parsed.",
+    Status.EMBEDDING: "The document is being embedded.",
+    Status.EMBEDDED: "The document was embedded.",
+    Status.FAILED: "The document could not be processed.",
+}
+"""What people are told when the producer says nothing."""
 _NAMESPACE = UUID("b0a4ce7c-66f2-4b4a-8f0e-6d8c0a7f1b52")
 
 log = get_logger(__name__)
@@ -32,8 +42,8 @@ class ReportedStatus(WireModel):
 
     document_id: DocumentId
     status: Status
-    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARACTERS)] = ""
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARACTERS)] | None = None
+    metadata: Metadata | None = None
     timestamp: Timestamp | None = None
     owner_id: OwnerId | None = None
     event_id: EventId | None = None
@@ -53,6 +63,7 @@ class Webhook:
     engine: AsyncEngine
     publisher: Publisher
     receipts: Receipts
+    projector: Projector
 
     async def accept(self, producer: Producer, report: ReportedStatus, message_id: str | None) -> Accepted:
         """Put a report into the log, unless the same message was put there before.
@@ -68,7 +79,7 @@ class Webhook:
             status=report.status.value,
             producer=producer.name,
         )
-        event = _event(producer.name, report, owner_id, message_id)
+        event = event_of(producer.name, report, owner_id, message_id)
         if message_id is None and report.event_id is None:
             await self.publisher.event(event)
             return Accepted(accepted=True, event_id=event.event_id)
@@ -87,10 +98,10 @@ class Webhook:
 
     async def _owner(self, producer: Producer, report: ReportedStatus) -> str | None:
         """Whose event this is: as reported, else the document's owner, else the only one the producer may name."""
-        query = select(documents.c.owner_id).where(documents.c.document_id == report.document_id)
-        async with self.engine.connect() as connection:
-            document = (await connection.execute(query)).one_or_none()
-        known = document.owner_id if document else None
+        is_known, known = await self._read_owner(report.document_id)
+        if not is_known:  # or its first report is on its way to the table
+            await self.projector.catch_up()
+            _, known = await self._read_owner(report.document_id)
         only = next(iter(producer.owners)) if producer.owners and len(producer.owners) == 1 else None
         owner_id = report.owner_id or known or only
         # An event of a document must reach nobody but its owner, whoever reports it.
@@ -99,6 +110,13 @@ class Webhook:
             sentence = "This producer may not report on this document for this owner."
             raise Problem(403, sentence, errors=[{"field": "ownerId", "message": sentence}])
         return owner_id
+
+    async def _read_owner(self, document_id: str) -> tuple[bool, str | None]:
+        """Whether there is such a document, and whose it is."""
+        query = select(documents.c.owner_id).where(documents.c.document_id == document_id)
+        async with self.engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return row is not None, row.owner_id if row else None
 
 
 def decode_report(content_type: str, body: bytes) -> ReportedStatus:
@@ -115,27 +133,49 @@ def decode_report(content_type: str, body: bytes) -> ReportedStatus:
 
 def _parse_json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "The body is not well-formed JSON.") from error
 
 
-def _event(
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is Python's, and no JSON")
+
+
+def event_of(
     producer: str, report: ReportedStatus, owner_id: str | None, message_id: str | None
 ) -> StatusEvent:
+    """The event that a report stands for, with what was left out of it."""
     if report.event_id:
         event_id = report.event_id
     elif message_id:
         event_id = str(uuid5(_NAMESPACE, f"{producer}/{message_id}"))
     else:
         event_id = str(uuid7())
+    message = report.message or _reason(report) or SENTENCES[report.status]
     return StatusEvent(
         event_id=event_id,
         document_id=report.document_id,
         status=report.status,
-        message=report.message,
-        metadata=report.metadata,
+        message=message,
+        metadata=_metadata(report, message),
         timestamp=report.timestamp or datetime.now(UTC),
         owner_id=owner_id,
         source=f"webhook:{producer}",
     )
+
+
+def _reason(report: ReportedStatus) -> str:
+    """Why it failed, as far as the producer says so."""
+    reason = (report.metadata or {}).get("error")
+    return (
+        reason[:MAX_MESSAGE_CHARACTERS] if report.status is Status.FAILED and isinstance(reason, str) else ""
+    )
+
+
+def _metadata(report: ReportedStatus, message: str) -> dict[str, JsonValue]:
+    """As reported; a failure has a reason, since that is what front ends show."""
+    metadata = dict(report.metadata or {})
+    if report.status is Status.FAILED:
+        metadata.setdefault("error", message)
+    return metadata

@@ -1,6 +1,9 @@
 """``python -m services.embedder``."""
 
+import sys
+
 from services.embedder.app import create_app
+from services.embedder.model import ModelUnavailable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
 from services.runtime.worker import serve_worker
@@ -10,7 +13,12 @@ def main() -> None:
     """Read the settings, and serve until a signal."""
     settings = Settings.read()
     configure_logs(settings, "embedder")
-    serve_worker(create_app(settings), settings.embedder_health_port, settings.health_host)
+    try:
+        app = create_app(settings)
+    except ModelUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from error
+    serve_worker(app, settings.embedder_health_port, settings.health_host)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from services.runtime.settings import Settings
 from services.runtime.settlement import decode_as, settle
 from services.runtime.topology import declare_topology
 from services.runtime.vector_index import ensure_vector_index
+from services.runtime.vital import stop_process
 from services.runtime.worker import worker_app
 
 PREFETCH = 12
@@ -44,7 +45,7 @@ def create_app(settings: Settings, model: EmbeddingModel | None = None) -> AsgiF
     embedding = Embedding(
         engine=engine,
         model=model,
-        batcher=Batcher(model),
+        batcher=Batcher(model, on_death=stop_process),
         publisher=publisher,
         reporter=Reporter(publisher, "embedder"),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -31,12 +31,19 @@ class Batcher:
 
     Use as ``async with Batcher(model) as batcher``. The thread is needed because the model computes for
     tenths of a second; torch releases the GIL meanwhile. Nobody else may call the model while it runs.
+    ``on_death`` is called, on that thread, when a bug ends it: nothing is embedded any more.
     """
 
     def __init__(
-        self, model: EmbeddingModel, *, max_tokens_per_batch: int = MAX_TOKENS, max_rows: int = MAX_ROWS
+        self,
+        model: EmbeddingModel,
+        *,
+        max_tokens_per_batch: int = MAX_TOKENS,
+        max_rows: int = MAX_ROWS,
+        on_death: Callable[[str, Exception], None] | None = None,
     ) -> None:
         self._model = model
+        self._on_death = on_death
         self._changed = threading.Condition()
         self._stopping = False
         self._callers: set[_Caller] = set()
@@ -105,6 +112,8 @@ class Batcher:
             log.exception("The model's thread died")
         finally:
             self._refuse_the_rest(reason)
+        if reason is not None and self._on_death is not None:
+            self._on_death("model", reason)
 
     def _wait(self) -> bool:
         """Wait for rows; false when it is time to stop."""

@@ -1,5 +1,7 @@
 """Embeds search queries ahead of bulk work and answers to the queue that the caller named."""
 
+from datetime import UTC, datetime
+
 from aio_pika.exceptions import PublishError
 from faststream.rabbit import RabbitBroker
 from faststream.rabbit.message import RabbitMessage
@@ -21,6 +23,8 @@ async def reply(broker: RabbitBroker, message: RabbitMessage, answer: QueryEmbed
             correlation_id=message.correlation_id,
             content_type="application/json",
             message_type=QueryEmbedding.__name__,
+            message_id=f"{message.message_id}/answer",
+            timestamp=datetime.now(UTC),
         )
     except PublishError:
         log.info("the caller of a query is gone")

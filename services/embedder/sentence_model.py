@@ -20,7 +20,7 @@ CHARACTERS_PER_TOKEN = 3
 def load_sentence_model(source: str, name: str, *, threads: int, carried: bool) -> EmbeddingModel:
     """Load from a directory or the hub; raises whatever the libraries raise."""
     torch.set_num_threads(threads)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
     model = open_backend(source, carried=carried)
     model.eval()
     return TokenizedModel(model, name) if takes_tokens(model) else WholeTextModel(model, name)
@@ -99,7 +99,7 @@ class TokenizedModel(_SentenceModel):
         return next((self._model.prompts[kind] or "" for kind in kinds if kind in self._model.prompts), "")
 
     def _encode(self, rows: Sequence[Row]) -> torch.Tensor:
-        padded = pad_without_fast_tokenizer_warning(  # type: ignore[no-untyped-call]
+        padded = pad_without_fast_tokenizer_warning(  # type: ignore[no-untyped-call]  # theirs
             self._model.tokenizer, [row.features for row in rows], padding=True, return_tensors="pt"
         )
         output: dict[str, torch.Tensor] = self._model({**padded, "modality": "text"})

@@ -27,7 +27,8 @@ _ENDING_SECONDS = 1
 class ChildDied(Transient):
     """The child ended, or spoke nonsense, before it had answered.
 
-    ``returncode`` is a signal if negative. ``stderr`` is the end of what it wrote.
+    ``returncode`` is a signal if negative, and None where it had not ended and we killed it. ``stderr`` is the
+    end of what it wrote.
     """
 
     def __init__(self, returncode: int | None, stderr: str) -> None:
@@ -123,8 +124,9 @@ class ChildProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(_ENDING_SECONDS):
                 await self._process.wait()
+        ended_with = self._process.returncode  # by itself: that we kill it is no lack of memory
         await self.kill()
-        raise ChildDied(self._process.returncode, "\n".join(self._stderr))
+        raise ChildDied(ended_with, "\n".join(self._stderr))
 
     async def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - it was asked for

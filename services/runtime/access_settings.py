@@ -37,6 +37,7 @@ class AccessSettings(BaseSettings):
     cors_origins: str = ""
     trusted_proxies: str = ""
     body_seconds: float = Field(default=20, gt=0)
+    request_seconds: float = Field(default=30, gt=0)
 
     @field_validator("auth_jwks_url")
     @classmethod

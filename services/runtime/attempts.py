@@ -1,5 +1,6 @@
 """Starts an attempt at a document: the first, after an upload, and each further one."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
@@ -7,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import ParseDocument
 from contracts.statuses import Status
-from services.runtime.fence import FencedDocument, Superseded
+from services.runtime.fence import FencedDocument, Superseded, fenced
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
 from services.runtime.tables import documents
@@ -54,16 +55,19 @@ async def launch(
 ) -> None:
     """Say that parsing has been asked for, ask for it, and note that both are with the broker.
 
-    The event comes first, so that no event of the parser can precede it. A crash on the way leaves
-    ``commanded_at`` null, and the sweeper launches the document again. Raises Unavailable.
+    The event comes first, so that no event of the parser can precede it, and neither comes for a document that was
+    deleted, or an attempt that ended, meanwhile. A crash on the way leaves ``commanded_at`` null, and the sweeper
+    launches the document again. Raises Unavailable.
     """
-    await reporter.report(
-        document,
-        Status.PARSING_STARTED,
-        "The document waits to be parsed.",
-        {"size": document.size},
-    )
-    await command(engine, publisher, document)
+    with suppress(Superseded):
+        async with fenced(engine, document.document_id, document.attempt):
+            await reporter.report(
+                document,
+                Status.PARSING_STARTED,
+                "The document waits to be parsed.",
+                {"size": document.size},
+            )
+        await command(engine, publisher, document)
 
 
 async def command(engine: AsyncEngine, publisher: Publisher, document: FencedDocument) -> None:

@@ -1,5 +1,8 @@
 """Which errors pass by themselves: a dependency is away, and the work should be tried again."""
 
+import asyncio
+from typing import Any
+
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from faststream.exceptions import IncorrectState
 from obstore.exceptions import BaseError as ObjectStoreError
@@ -14,6 +17,16 @@ BROKER_ERRORS = (
     ChannelInvalidStateError,  # a RuntimeError: the channel closed a moment ago
     IncorrectState,
 )
+
+
+def is_cancelled() -> bool:
+    """Whether the current task is being cancelled, though an error arrives that is no CancelledError.
+
+    psycopg raises an AssertionError when a pipeline (``executemany``) is cancelled. Taken for a failure, it would
+    leave a task running that others wait for.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Transient(Exception):
@@ -36,3 +49,9 @@ def is_transient(error: BaseException) -> bool:
         return error.connection_invalidated
     # MemoryError: once is bad luck. OSError: a disk that is full or gone, a file system that does not answer.
     return isinstance(error, (*BROKER_ERRORS, MemoryError))
+
+
+def forget(work: asyncio.Future[Any]) -> None:
+    """Look at what became of it, or asyncio logs that nobody did."""
+    if not work.cancelled():
+        work.exception()

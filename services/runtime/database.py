@@ -8,6 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.runtime.settings import Settings
 
+_KEEPALIVES = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Notice within a minute that the server's machine is gone; the system's own default is two hours."""
+
 
 def sqlalchemy_url(database_url: str) -> URL:
     """A ``postgresql://`` address for SQLAlchemy with psycopg 3, which serves asyncio and Alembic alike."""
@@ -23,12 +31,12 @@ def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=10,
         pool_pre_ping=True,
         hide_parameters=True,  # an error of a statement is logged, and what was in it is somebody's
-        connect_args={"connect_timeout": 5, "application_name": "stagecast"},
+        connect_args={"connect_timeout": 5, "application_name": "stagecast", **_KEEPALIVES},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _register_vector(dbapi_connection: object, _record: object) -> None:
-        dbapi_connection.run_async(_register)  # type: ignore[attr-defined]
+        dbapi_connection.run_async(_register)  # type: ignore[attr-defined]  # of SQLAlchemy's adapter
 
     return engine
 

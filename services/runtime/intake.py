@@ -1,8 +1,5 @@
 """Decides whether a delivery still means work: a stage looks here before it begins."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from faststream.rabbit.message import RabbitMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.contextvars import bind_contextvars
@@ -11,10 +8,10 @@ from contracts.commands import EmbedChunks, ParseDocument
 from services.runtime.attempts import launch, open_next_attempt
 from services.runtime.ending import announce
 from services.runtime.fence import FencedDocument, fenced
+from services.runtime.headers import is_put_in_by_hand
 from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
-from services.runtime.settlement import REASON_HEADER
 
 log = get_logger(__name__)
 
@@ -38,24 +35,9 @@ async def take_up(
         return document
     # Whoever decided the end may have died before saying so; this delivery may be all that is left.
     await announce(engine, reporter, document.document_id, document.attempt)
-    if not is_put_in_by_hand(message):
+    if not is_put_in_by_hand(message.raw_message):
         log.info("already done", document_id=document.document_id, attempt=document.attempt)
         return None
     renewed = await open_next_attempt(engine, document.document_id, ended=document.attempt)
     await launch(engine, publisher, reporter, renewed)
     return None
-
-
-def is_put_in_by_hand(message: RabbitMessage) -> bool:
-    """Whether a person, and not one of our stages, put this message into the queue."""
-    raw = message.raw_message
-    was_dead = REASON_HEADER in raw.headers or died_at_the_broker(raw.headers)
-    return was_dead or not (raw.app_id or "").startswith("stagecast.")
-
-
-def died_at_the_broker(headers: Mapping[str, Any]) -> bool:
-    """Whether the broker gave a message up. One that only waited in a retry queue has an ``x-death`` too."""
-    deaths = headers.get("x-death")
-    if not isinstance(deaths, list):
-        return False
-    return any(isinstance(death, dict) and death.get("reason") != "expired" for death in deaths)

@@ -41,6 +41,8 @@ def configure_logs(settings: Settings, service: str) -> None:
     root.setLevel(settings.log_level.upper())
     for name in _THIRD_PARTY_WARNINGS_ONLY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It logs each attempt to reach a broker that is away as an error; who tries says so, as what it is.
+    logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(service=service)
 
 

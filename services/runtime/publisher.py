@@ -5,8 +5,9 @@ broker's restart a stream isn't there yet, and the event would be lost without a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from aio_pika.abc import HeadersType
 from aio_pika.exceptions import DeliveryError, PublishError
@@ -15,7 +16,7 @@ from faststream.rabbit import RabbitBroker
 from contracts import topology
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.events import LogEvent
-from services.runtime.availability import BROKER_ERRORS, Unavailable
+from services.runtime.availability import BROKER_ERRORS, Unavailable, is_cancelled
 from services.runtime.broker import passive_exchange
 
 CONFIRM_SECONDS = 5.0
@@ -101,6 +102,24 @@ class Publisher:
         headers: HeadersType | None = None,
         expiration: float | None = None,
     ) -> None:
+        send = partial(
+            self._broker.publish,
+            body,
+            exchange=passive_exchange(exchange),
+            routing_key=routing_key,
+            persist=True,
+            timeout=CONFIRM_SECONDS,
+            content_type="application/json",
+            message_type=message_type,
+            message_id=message_id,
+            correlation_id=correlation_id,
+            headers=headers,
+            expiration=expiration,
+        )
+        await self._send(send)
+
+    async def _send(self, send: Callable[..., Awaitable[object]]) -> None:
+        """Try until it is confirmed, refused for good, or patience ends."""
         reason = "no confirm in time"
         try:
             async with asyncio.timeout(self._patience_seconds):
@@ -108,24 +127,13 @@ class Publisher:
                     if self._refuse is not None:
                         self._refuse()
                     try:
-                        await self._broker.publish(
-                            body,
-                            exchange=passive_exchange(exchange),
-                            routing_key=routing_key,
-                            persist=True,
-                            timeout=CONFIRM_SECONDS,
-                            content_type="application/json",
-                            message_type=message_type,
-                            message_id=message_id,
-                            correlation_id=correlation_id,
-                            timestamp=datetime.now(UTC),
-                            headers=headers,
-                            expiration=expiration,
-                        )
+                        await send(timestamp=datetime.now(UTC))
                     except (
                         *BROKER_ERRORS,
                         RuntimeError,
                     ) as error:  # "No active transport", while it reconnects
+                        if is_cancelled():
+                            raise asyncio.CancelledError from error
                         reason = str(error) or type(error).__name__
                         if self._refuse is not None and _is_refused(error):
                             break

@@ -6,6 +6,7 @@ A wrong value stops the start with a sentence that names it. ``.env.example`` li
 import sys
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -70,6 +71,8 @@ class Settings(AccessSettings, ResilienceSettings):
     def _is_object_store(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("file://", "s3://")):
             raise ValueError("must begin with file:// or s3://")
+        if url is not None and url.startswith("s3://") and not urlsplit(url).netloc:
+            raise ValueError("must name a bucket, as in s3://bucket/prefix")
         return url
 
     @property

@@ -7,6 +7,7 @@ in a header. Cancellation (the connection is gone, or the process stops) settles
 again.
 """
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -19,15 +20,18 @@ from structlog.contextvars import bound_contextvars
 from contracts import topology
 from contracts.failures import FailureCode
 from contracts.wire import WireModel
-from services.runtime.availability import Unavailable, is_transient
+from services.runtime.availability import Unavailable, is_cancelled, is_transient
 from services.runtime.fence import Superseded
+from services.runtime.headers import (
+    CODE_HEADER,
+    HAND_HEADER,
+    REASON_HEADER,
+    STAGE_HEADER,
+    TRIES_HEADER,
+    is_put_in_by_hand,
+)
 from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
-
-TRIES_HEADER = "x-stagecast-tries"
-REASON_HEADER = "x-stagecast-reason"
-STAGE_HEADER = "x-stagecast-stage"
-CODE_HEADER = "x-stagecast-code"
 
 MAX_TRIES = 12
 """Tries of one command over all its retries: about 40 minutes of an absent dependency."""
@@ -66,6 +70,8 @@ def settle(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
                     await msg.ack()
                     result = None
                 except Exception as error:
+                    if is_cancelled():
+                        raise asyncio.CancelledError from error  # unsettled, it comes again
                     await _settle_failure(stage, publisher, msg, tries, error)
                     result = None
                 else:
@@ -111,7 +117,9 @@ async def _move_on(
         code = FailureCode.DELIVERY_LIMIT if passes else _CRASHED[stage]
         await _bury(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}", code)
         return
-    headers = {TRIES_HEADER: tries}
+    headers: dict[str, Any] = {TRIES_HEADER: tries}
+    if is_put_in_by_hand(msg.raw_message):
+        headers[HAND_HEADER] = True
     # What failed together shall not come back together. The queue's own delay is the longest.
     wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
     await _forward(publisher, topology.RETRY, f"{stage}.{seconds}", msg, headers, wait)
@@ -168,5 +176,6 @@ def decode_as(command: type[Decoded]) -> Callable[[RabbitMessage], Awaitable[Dec
 def describe(error: BaseException) -> str:
     """One line about an error, without input values that may be secret or huge."""
     if isinstance(error, SchemaError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())[:500]
+        fields = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
+        return "; ".join(": ".join(filter(None, field)) for field in fields)[:500]
     return " ".join(str(error).split())[:500] or type(error).__name__

@@ -25,7 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 metadata = MetaData()
 
@@ -64,7 +64,7 @@ documents = Table(
     Column("error", JSONB),
     Column("stages", JSONB, nullable=False, server_default="{}"),
     _moment("updated_at", nullable=False),
-    Column("event", JSONB),  # the newest status event, as on the wire
+    Column("event", JSON),  # the newest status event, as on the wire; JSONB would refuse NUL
     Column("event_position", Text),  # its id in the log
     # One document per owner and content: the same bytes again are answered with the same document.
     Index(
@@ -173,7 +173,7 @@ webhook_receipts = Table(
     Column("producer", Text, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("message_id", Text),  # webhook-id; null for a message that has only an eventId
-    Column("event", JSONB, nullable=False),
+    Column("event", JSON, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _moment("claimed_until"),  # whoever publishes the event just now does so until then
     _moment("confirmed_at"),  # null until the broker confirmed the event

@@ -7,6 +7,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts import topology
 from services.runtime.availability import BROKER_ERRORS, Unavailable
+from services.runtime.connection import broker_connection
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -23,7 +24,7 @@ async def declare_topology(rabbitmq_url: str, *, patience_seconds: float = 60) -
         async with asyncio.timeout(patience_seconds):
             while True:
                 try:
-                    return await _declare_once(rabbitmq_url)
+                    return await declare_once(rabbitmq_url)
                 except aio_pika.exceptions.ChannelPreconditionFailed as error:
                     raise Unavailable("broker", f"a queue stands with other arguments: {error}") from error
                 except BROKER_ERRORS as error:
@@ -34,9 +35,9 @@ async def declare_topology(rabbitmq_url: str, *, patience_seconds: float = 60) -
         raise Unavailable("broker", reason or "no answer in time") from error
 
 
-async def _declare_once(rabbitmq_url: str) -> None:
-    connection = await aio_pika.connect(rabbitmq_url, timeout=5)
-    async with connection:
+async def declare_once(rabbitmq_url: str) -> None:
+    """Declare what is missing. Raises AMQPError or ConnectionError."""
+    async with broker_connection(rabbitmq_url) as connection:
         channel = await connection.channel()
         for exchange in topology.EXCHANGES:
             await channel.declare_exchange(exchange.name, exchange.kind, durable=True)

@@ -1,5 +1,6 @@
 """The long run: ``python -m tests.chaos [SECONDS] [SEED]``; ends with status 1 when anything was lost."""
 
+import argparse
 import secrets
 import sys
 import tempfile
@@ -9,12 +10,15 @@ from tests.chaos.run import Chaos
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 180
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else secrets.randbelow(1_000_000)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seconds", type=float, nargs="?", default=180)
+    parser.add_argument("seed", type=int, nargs="?", default=secrets.randbelow(1_000_000))
+    parser.add_argument("--real-model", action="store_true", help="embedders that take seconds to start")
+    asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="stagecast-chaos-"))
-    print(f"seed {seed}; logs in {directory}", flush=True)  # noqa: T201
-    verdict = Chaos(directory, seed, seconds, workers=2).run()
-    print(verdict)  # noqa: T201
+    print(f"seed {asked.seed}; logs in {directory}", flush=True)  # noqa: T201 - the figures
+    verdict = Chaos(directory, asked.seed, asked.seconds, workers=2, real_model=asked.real_model).run()
+    print(verdict)  # noqa: T201 - the figures
     sys.exit(1 if verdict.wrong else 0)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.documents import encrypted_pdf, pdf, scanned_pdf, truncated_pdf
-from tests.system import API_KEY, Json, System
+from tests.system import API_KEY, Json, System, plain_client
 
 STAGES = ("parsing_started", "parsing", "parsed", "embedding", "embedded")
 WEBHOOK = "/api/v1/events/webhook/document-processing"
@@ -25,7 +25,7 @@ class Sort:
 
 
 def _words(number: int, count: int) -> str:
-    dice = random.Random(number)  # noqa: S311
+    dice = random.Random(number)  # noqa: S311 - the same each time
     words = (
         "otter",
         "river",
@@ -96,7 +96,7 @@ class Load:
     def _ask(self, method: str, path: str, **more: object) -> httpx.Response | None:
         began = time.monotonic()
         try:
-            with httpx.Client(base_url=self.system.url, timeout=20) as client:
+            with plain_client(self.system.url) as client:
                 answer = client.request(method, path, **more)  # type: ignore[arg-type]
         except httpx.HTTPError:
             self.answers[0] = self.answers.get(0, 0) + 1
@@ -116,7 +116,7 @@ class Load:
             time.sleep(0.3)
 
     def _upload(self, lane: int) -> None:
-        dice = random.Random(f"{self.seed}/{lane}")  # noqa: S311
+        dice = random.Random(f"{self.seed}/{lane}")  # noqa: S311 - the same each time
         number = lane * 1_000_000 + 1
         while not self._stopping.is_set():
             sort = dice.choices(SORTS, (6, 3, 3, 4, 2, 1, 1, 1))[0]
@@ -146,7 +146,7 @@ class Load:
             self._stopping.wait(self.pause)
 
     def _delete(self, lane: int) -> None:
-        dice = random.Random(f"{self.seed}/{lane}")  # noqa: S311
+        dice = random.Random(f"{self.seed}/{lane}")  # noqa: S311 - the same each time
         while not self._stopping.wait(dice.uniform(0, 16 * self.pause)):
             if not self.accepted:
                 continue

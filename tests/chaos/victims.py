@@ -61,18 +61,18 @@ class Reaper:
 
     victims: list[Victim]
     dice: random.Random
-    pause: tuple[float, float] = (0.6, 2.0)
+    pause: tuple[float, float] = (0.4, 1.2)
     kills: dict[str, int] = field(default_factory=dict)
     stops: dict[str, int] = field(default_factory=dict)
     _stopped: dict[str, float] = field(default_factory=dict)
     _due: dict[str, float] = field(default_factory=dict)
     """When what is dead comes back."""
 
-    def reap(self, seconds: float) -> None:
-        """Strike until the time is over; then let everything live."""
-        end = time.monotonic() + seconds
-        strike_at = time.monotonic() + 1
-        while (now := time.monotonic()) < end:
+    def reap(self, seconds: float, kills: int = 0) -> None:
+        """Strike until time is up and so many were killed, or for twice the time; then let everything live."""
+        began = time.monotonic()
+        strike_at = began + 1
+        while (now := time.monotonic()) < began + seconds * (1 if sum(self.kills.values()) >= kills else 2):
             self._tend(now)
             if now >= strike_at:
                 self._strike(now)
@@ -85,10 +85,11 @@ class Reaper:
         self._tend(time.monotonic() + 3600)
 
     def _strike(self, now: float) -> None:
-        victim = self.dice.choices(self.victims, [victim.weight for victim in self.victims])[0]
         action, seconds = self.dice.random(), self.dice.uniform(0.3, 3)
-        if victim.pid() is None or victim.name in self._stopped:
+        running = [one for one in self.victims if one.name not in self._stopped and one.pid() is not None]
+        if not running:
             return
+        victim = self.dice.choices(running, [one.weight for one in running])[0]
         if action < 0.25:
             victim.signal(signal.SIGSTOP)
             self._stopped[victim.name] = now + seconds

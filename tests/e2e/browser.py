@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, expect, sync_playwright
+
+expect.set_options(timeout=30_000)  # the real system embeds meanwhile, on two busy cores
 
 ARGUMENTS = [
     "--headless",

@@ -13,6 +13,10 @@ from tests.documents import pdf, scanned_pdf
 from tests.e2e.browser import chromium_running, complaints, drop
 
 PATIENCE_MS = 90_000
+OTHER_PAGES = [
+    f"Page {number} tells of waves. " + "The sea is described at length. " * 12 for number in range(60)
+]
+"""So many that the page has time to show what passes."""
 
 
 class System(Protocol):
@@ -65,7 +69,7 @@ def test_a_pdf_dropped_on_the_page_passes_its_stages_and_is_found(page: Page) ->
     sentence = f"The keeper {word} oils the great lamp of the lighthouse every evening."
     page.evaluate(WATCH_BADGES)
 
-    drop(page, {"name": name, "mimeType": "application/pdf", "buffer": pdf(sentence, "Nothing else.")})
+    drop(page, {"name": name, "mimeType": "application/pdf", "buffer": pdf(sentence, *OTHER_PAGES)})
 
     card = page.locator("#documents .card", has_text=name)
     expect(card).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)

@@ -9,4 +9,4 @@ def wait_until(condition: Callable[[], object], within: float = 20.0) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.02)
+        time.sleep(0.05)

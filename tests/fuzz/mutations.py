@@ -31,7 +31,7 @@ def good_pdfs() -> list[bytes]:
 
 def mutated_pdfs(count: int, seed: int) -> Iterator[bytes]:
     """``count`` broken PDFs, the same for the same seed (the good ones may differ in a date)."""
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)  # noqa: S311 - the same each time
     good = good_pdfs()
     for number in range(count):
         broken = bytearray(good[number % len(good)])

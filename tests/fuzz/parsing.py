@@ -13,10 +13,8 @@ from pathlib import Path
 from contracts.failures import DocumentFailed
 from services.parser.sandbox import Sandbox
 from services.runtime.mediatype import PDF
-from services.runtime.settings import MODEL
 from tests.fuzz.mutations import mutated_pdfs
-
-MEGABYTE = 1_048_576
+from tests.sandbox import MEGABYTE, ignore, sandbox
 
 
 @dataclass
@@ -38,23 +36,8 @@ class Figures:
         )
 
 
-def sandbox(
-    *, seconds: float = 20, memory_mb: int = 512, processes: int = 2, recycled_after: int = 50
-) -> Sandbox:
-    return Sandbox(
-        processes=processes,
-        memory_bytes=memory_mb * MEGABYTE,
-        timeout_seconds=seconds,
-        documents_per_process=recycled_after,
-        embedding_model=MODEL,
-    )
-
-
 async def outcome(box: Sandbox, path: Path, media_type: str = PDF) -> str:
     """``parsed``, or the code of the failure; any other exception is a bug of ours, and raised."""
-
-    async def ignore(_done: int, _count: int) -> None:
-        return
 
     try:
         await box.parse(path, media_type, ignore)
@@ -99,7 +82,7 @@ async def measure(count: int, seed: int) -> Figures:
     """``count`` mutated PDFs."""
     files = list(mutated_pdfs(count, seed))
     with tempfile.TemporaryDirectory() as folder:
-        async with sandbox() as box:
+        async with sandbox(processes=2, memory_mb=512, seconds=20) as box:
             figures = await parse_all(box, files, Path(folder))
     figures.child_peak_mb = largest_child_mb()
     return figures
@@ -107,4 +90,4 @@ async def measure(count: int, seed: int) -> Figures:
 
 if __name__ == "__main__":
     given = [int(argument) for argument in sys.argv[1:]]
-    print(asyncio.run(measure(*(given + [500, 1][len(given) :]))))  # noqa: T201
+    print(asyncio.run(measure(*(given + [500, 1][len(given) :]))))  # noqa: T201 - the figures

@@ -1,6 +1,7 @@
 """Nonsense at every door of the running system: none answers 500, and none stops what comes after."""
 
 import asyncio
+import base64
 import json
 import string
 from urllib.parse import quote
@@ -8,23 +9,15 @@ from urllib.parse import quote
 import aio_pika
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import topology
 from tests.documents import pdf
-from tests.system import Json, System, until
+from tests.fuzz.examples import FUZZ
+from tests.system import Json, System, plain_client, until
 
 WEBHOOK = "/api/v1/events/webhook/document-processing"
-FUZZ = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-)
-
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -63,7 +56,7 @@ def answered(answer: httpx.Response) -> None:
 
 @pytest.fixture(scope="module")
 def client(system: System) -> httpx.Client:
-    return httpx.Client(base_url=system.url, timeout=20)
+    return plain_client(system.url)
 
 
 def test_no_report_is_answered_with_500_and_those_that_are_taken_are_projected(
@@ -80,6 +73,69 @@ def test_no_report_is_answered_with_500_and_those_that_are_taken_are_projected(
     post()
     assert system.notify(documentId="after-the-fuzz", status="embedded").status_code == 202
     until_projected(system, "after-the-fuzz")
+
+
+KNOWN = ("filename", "fileType", "pageCount", "chunkCount", "embeddedCount", "embeddingCount")
+KNOWN_OF_FAILURES = ("error", "code", "stage", "retryable")
+HOSTILE_METADATA: list[Json] = [
+    {"filename": "a\x00b", "fileType": "\x00"},
+    {"error": "\x00", "code": 5, "stage": {"no": "stage"}, "retryable": "maybe"},
+    {"\x00": {"\x00": "\x00"}},
+    {"pageCount": 10**400, "chunkCount": 2**31, "embeddedCount": -1},
+]
+
+
+def test_no_metadata_keeps_a_report_out_of_the_list_or_others_from_being_listed(
+    system: System, client: httpx.Client
+) -> None:
+    headers = {"X-Webhook-Key": system.api_key, "Content-Type": "application/json"}
+    taken: set[str] = set()
+
+    @FUZZ
+    @given(
+        st.dictionaries(
+            st.sampled_from(KNOWN + KNOWN_OF_FAILURES) | st.text(max_size=9), json_values, max_size=9
+        )
+        | st.sampled_from(HOSTILE_METADATA),
+        st.sampled_from(("parsing_started", "parsed", "embedded", "failed")),
+        st.text(max_size=20),
+        st.booleans(),
+    )
+    def post(metadata: Json, status: str, message: str, is_named: bool) -> None:
+        document_id = f"metadata-{len(taken)}"
+        report = {"documentId": document_id, "status": status, "message": message, "metadata": metadata}
+        if is_named:
+            report["eventId"] = f"event of {document_id}"
+        answer = client.post(WEBHOOK, content=json.dumps(report), headers=headers)
+        assert answer.status_code == 202, answer.text
+        taken.add(document_id)
+
+    post()
+    for document_id in taken:
+        until_projected(system, document_id)
+    answered(client.get("/api/v1/documents", params={"limit": 200}))
+
+
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        ('"metadata": {"x": NaN}', 400),
+        ('"metadata": {"x": 1e999}', 422),
+        ('"metadata": {"x": "\\ud800"}', 422),
+        ('"metadata": {"\\ud800": 1}', 422),
+        ('"message": "\\ud800"', 422),
+        ('"ownerId": "\\u0000"', 422),
+        ('"eventId": "\\u0000"', 422),
+        ('"timestamp": "0001-01-01T00:00:00+14:00"', 422),
+        ('"timestamp": "9999-12-31T23:59:59-14:00"', 422),
+    ],
+)
+def test_a_report_that_no_event_could_carry_is_refused(
+    field: str, status: int, system: System, client: httpx.Client
+) -> None:
+    body = f'{{"documentId": "refused", "status": "parsed", {field}}}'
+    headers = {"X-Webhook-Key": system.api_key, "Content-Type": "application/json"}
+    assert client.post(WEBHOOK, content=body, headers=headers).status_code == status
 
 
 def until_projected(system: System, document_id: str) -> None:
@@ -135,6 +191,32 @@ def test_no_query_is_answered_with_500(system: System, client: httpx.Client) -> 
         answered(client.get(path.format(quote(value, safe="") or "_"), params=query))  # type: ignore[arg-type]
 
     get()
+
+
+def cursor(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("documents?fileType=a%00b", 400),
+        ("documents?cursor=%00", 400),
+        ("documents/%00", 400),
+        ("documents/%ED%A0%80", 404),
+        ("documents?fileType=%ED%A0%80", 200),
+        (f"documents?cursor={cursor('2026-11-22T00:00:00+00:00 ' + chr(0))}", 422),
+        (f"documents?cursor={cursor('0001-01-01T00:00:00+14:00 a')}", 422),
+        (f"documents?cursor={cursor('2026-11-22T00:00:00 a')}", 422),
+        (f"documents?cursor={cursor('2026-11-22T00:00:00+00:00 a')}", 200),
+        (f"documents/none/chunks?cursor={'9' * 30}", 422),
+        ("events?fileType=%00", 400),
+    ],
+)
+def test_an_address_that_the_database_could_not_read_is_refused(
+    path: str, status: int, client: httpx.Client
+) -> None:
+    assert client.get(f"/api/v1/{path}").status_code == status
 
 
 def test_no_stream_is_answered_with_500(system: System, client: httpx.Client) -> None:

@@ -8,7 +8,8 @@ import pytest
 from services.runtime.mediatype import HTML, PDF, PLAIN
 from tests import documents
 from tests.fuzz.mutations import mutated_pdfs
-from tests.fuzz.parsing import outcome, parse_all, sandbox
+from tests.fuzz.parsing import outcome, parse_all
+from tests.sandbox import ignore, sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +41,13 @@ def pdf_of_streams(streams: list[bytes]) -> bytes:
 ENDLESS = packed(b"BT /F 9 Tf (word) Tj ET\n" * 1000, 150)
 """One page of 3.6 MB of operators: nothing alone, for ever a hundred times."""
 
+ENTITIES = (
+    b'<?xml version="1.0"?><!DOCTYPE html [<!ENTITY e0 "word ">'
+    + b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 10) for n in range(1, 12))
+    + b'<!ENTITY file SYSTEM "file:///etc/passwd">]><html><body><p>Before. &e11; &file; After.</p></body></html>'
+)
+"""500 GB of words, and a file of the machine's, for a reader that expands entities."""
+
 HOSTILE = {
     "100 pages that are each just bearable": (pdf_of_streams([ENDLESS] * 100), PDF),
     "a page that inflates to a gigabyte": (pdf_of_streams([packed(b" " * 1_000_000, 1000)]), PDF),
@@ -48,6 +56,7 @@ HOSTILE = {
     "a page tree that is its own child": (documents.cyclic_pdf(), PDF),
     "arrays in arrays": (b"%PDF-1.7\n1 0 obj\n" + b"[" * 200_000 + b"\nendobj\ntrailer<</Root 1 0 R>>", PDF),
     "elements in elements": (b"<div>" * 300_000, HTML),
+    "entities in entities": (ENTITIES, HTML),
     "a line without end": (b"word" * 8_000_000, PLAIN),
 }
 
@@ -76,9 +85,6 @@ async def test_nul_bytes_and_lone_surrogates_never_reach_a_chunk(tmp_path: Path)
     path = tmp_path / "text"
     path.write_bytes(b"Before\x00after. \xed\xa0\x80 \xff\xfe and &#xD800; &#0; the end.")
 
-    async def ignore(_done: int, _count: int) -> None:
-        return
-
     async with sandbox(processes=1) as box:
         for media_type in (PLAIN, HTML):
             parsed = await box.parse(path, media_type, ignore)
@@ -88,27 +94,39 @@ async def test_nul_bytes_and_lone_surrogates_never_reach_a_chunk(tmp_path: Path)
             assert "after" in text
 
 
+async def test_entities_that_a_document_declares_are_never_expanded(tmp_path: Path) -> None:
+    path = tmp_path / "page.xhtml"
+    path.write_bytes(ENTITIES)
+    async with sandbox(processes=1) as box:
+        parsed = await box.parse(path, HTML, ignore)
+    text = " ".join(chunk.text for chunk in parsed.chunks)
+    assert "Before." in text
+    assert "After." in text
+    assert text.count("word") < 2
+    assert "root:" not in text
+
+
 async def test_mutated_pdfs_hang_nothing_and_crash_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with sandbox(seconds=5) as box:
+    async with sandbox(processes=2, memory_mb=512, seconds=5) as box:
         figures = await parse_all(box, mutated_pdfs(40, seed=7), tmp_path)
         await asyncio.sleep(0)
     with capsys.disabled():
-        print(f"\nmutated PDFs: {figures}")  # noqa: T201
+        print(f"\nmutated PDFs: {figures}")  # noqa: T201 - the figures
     assert sum(figures.outcomes.values()) == 40
     assert figures.outcomes["internal"] == 0
     assert figures.slowest < 15
 
 
-async def test_a_workers_own_memory_stays_flat_over_many_documents(
+async def test_a_workers_own_memory_stays_flat_over_a_thousand_documents(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content = documents.pdf(*(f"Page {n} of many. " + "Some words on it. " * 40 for n in range(5)))
-    async with sandbox(recycled_after=60) as box:
-        await parse_all(box, [content] * 20, tmp_path)
-        figures = await parse_all(box, [content] * 100, tmp_path)
+    content = documents.pdf("One page of many documents. " + "Some words on it. " * 40)
+    async with sandbox(processes=2, recycled_after=200) as box:
+        await parse_all(box, [content] * 50, tmp_path)
+        figures = await parse_all(box, [content] * 1000, tmp_path)
     with capsys.disabled():
-        print(f"\nthe same document again and again: {figures}")  # noqa: T201
-    assert figures.outcomes == {"parsed": 100}
+        print(f"\nthe same document again and again: {figures}")  # noqa: T201 - the figures
+    assert figures.outcomes == {"parsed": 1000}
     assert figures.own_growth_mb < 8

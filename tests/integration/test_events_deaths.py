@@ -1,13 +1,8 @@
 """Streams through the sudden death of API and broker: nothing is missed, and a broker's absence is only a delay."""
 
 import asyncio
-import json
-import os
-import re
-import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,18 +13,13 @@ import pytest
 
 from contracts import topology
 from contracts.events import StatusEvent
+from services.runtime.availability import BROKER_ERRORS
+from tests.background import in_background
 from tests.conftest import missing
 from tests.fakes.waiting import wait_until
+from tests.followers import following_by_curl, following_by_node, following_by_page, install_eventsource
 from tests.system import System, following
 from tests.virtual_host import PrivateVirtualHost
-
-EVENTSOURCE = "eventsource@4"
-NODE_CLIENT = """
-import { EventSource } from 'eventsource'
-const source = new EventSource(process.argv[2])
-source.addEventListener('connected', () => console.log('connected'))
-source.addEventListener('document_processing', (event) => console.log(JSON.parse(event.data).eventId))
-"""
 
 
 @dataclass
@@ -50,7 +40,7 @@ class Pouring:
         while not self._stopped.is_set():
             try:
                 await self._pour()
-            except (OSError, aio_pika.exceptions.AMQPError, TimeoutError):
+            except BROKER_ERRORS:
                 await asyncio.sleep(0.1)
 
     async def _pour(self) -> None:
@@ -86,71 +76,17 @@ def _event(number: int) -> StatusEvent:
 @contextmanager
 def pouring(rabbitmq_url: str) -> Iterator[Pouring]:
     pour = Pouring(rabbitmq_url)
-    thread = threading.Thread(target=pour.run, daemon=True)
-    thread.start()
-    try:
+    with in_background(pour):
         yield pour
-    finally:
-        pour.stop()
-        thread.join(20)
-
-
-@dataclass
-class CurlFollower:
-    """A shell script's idea of a client: curl in a loop, with the last id that it saw."""
-
-    url: str
-    seen: list[str] = field(default_factory=list)
-    last_event_id: str = ""
-    process: subprocess.Popen[bytes] | None = None
-    stopped: bool = False
-
-    def run(self) -> None:
-        while not self.stopped:
-            command = ["curl", "-sN", "-H", f"Last-Event-ID: {self.last_event_id}", self.url]
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
-            assert self.process.stdout is not None
-            frame: dict[str, str] = {}
-            for line in self.process.stdout:
-                name, _, value = line.decode().rstrip("\n").partition(": ")
-                if name:
-                    frame[name] = value
-                else:
-                    self._take(frame)
-                    frame = {}
-            self.process.wait()
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        self.stopped = True
-        if self.process is not None:
-            self.process.kill()
-
-    def _take(self, frame: dict[str, str]) -> None:
-        self.last_event_id = frame.get("id", self.last_event_id)
-        if frame.get("event") == "connected" and not self.last_event_id:
-            self.last_event_id = json.loads(frame["data"])["position"]
-        if frame.get("event") == "document_processing":
-            self.seen.append(json.loads(frame["data"])["eventId"])
 
 
 @pytest.fixture(scope="session")
 def eventsource(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A script that follows a URL with npm's eventsource."""
-    if not shutil.which("npm"):
-        missing("npm is not installed.")
-    directory = tmp_path_factory.mktemp("eventsource")
-    (directory / "package.json").write_text('{"type": "module"}')
-    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", EVENTSOURCE]
-    if subprocess.run(command, cwd=directory, capture_output=True).returncode:
-        missing(f"{EVENTSOURCE} can't be installed.")
-    script = directory / "client.mjs"
-    script.write_text(NODE_CLIENT)
-    return script
-
-
-def _event_ids(output: Path) -> list[str]:
-    return re.findall(r"n\d{6}", output.read_text())
+    try:
+        return install_eventsource(tmp_path_factory.mktemp("eventsource"))
+    except (OSError, subprocess.CalledProcessError) as error:
+        missing(f"npm's eventsource can't be installed: {error}")
 
 
 def in_order_and_once(seen: list[str], confirmed: list[str]) -> None:
@@ -163,43 +99,43 @@ def in_order_and_once(seen: list[str], confirmed: list[str]) -> None:
 
 
 def test_every_client_gets_every_event_through_kill_9_of_api_and_broker(
-    private_broker: PrivateVirtualHost, fresh_database_url: str, tmp_path: Path, eventsource: Path
+    private_broker: PrivateVirtualHost,
+    fresh_database_url: str,
+    tmp_path: Path,
+    eventsource: Path,
+    chromium: Path,
 ) -> None:
     system = System(tmp_path, private_broker.url, fresh_database_url)
     system.start("api")
     url = f"{system.url}/api/v1/events"
-    curl = CurlFollower(url)
-    curling = threading.Thread(target=curl.run, daemon=True)
-    output = tmp_path / "node.txt"
-    with output.open("wb") as log:
-        node = subprocess.Popen(["node", eventsource, url], stdout=log, env={**os.environ, "NO_PROXY": "*"})
     try:
-        curling.start()
-        wait_until(lambda: "connected" in output.read_text() and curl.last_event_id)
-        with following(system) as follower, pouring(private_broker.url) as pour:
-            wait_until(lambda: len(follower.events("poured")) > 50)
-            system.kill("api")
-            reached = len(pour.confirmed)
-            wait_until(lambda: len(pour.confirmed) > reached + 20)
-            system.start("api")
-            wait_until(lambda: len(follower.events("poured")) > reached + 40)
-            private_broker.kill()
-            private_broker.start()
-            reached = len(pour.confirmed)
-            wait_until(lambda: len(pour.confirmed) > reached + 20, within=60)
-            pour.stop()
+        with (
+            following_by_curl(url) as curl,
+            following_by_node(eventsource, url) as node,
+            following_by_page(chromium, system.url) as page,
+            following(system) as follower,
+        ):
+            others = (curl, node, page)
+            wait_until(lambda: all(other.is_connected() for other in others))
+            with pouring(private_broker.url) as pour:
+                wait_until(lambda: len(follower.events("poured")) > 50)
+                system.kill("api")
+                reached = len(pour.confirmed)
+                wait_until(lambda: len(pour.confirmed) > reached + 20)
+                system.start("api")
+                wait_until(lambda: len(follower.events("poured")) > reached + 40)
+                private_broker.kill()
+                private_broker.start()
+                reached = len(pour.confirmed)
+                wait_until(lambda: len(pour.confirmed) > reached + 20, within=60)
             last = pour.confirmed[-1]
             wait_until(lambda: last in [event["eventId"] for event in follower.events("poured")], within=30)
-            wait_until(lambda: last in curl.seen and last in _event_ids(output), within=30)
+            wait_until(lambda: all(last in other.seen() for other in others), within=30)
+            in_order_and_once([event["eventId"] for event in follower.events("poured")], pour.confirmed)
+            for other in others:
+                in_order_and_once(other.seen(), pour.confirmed)
     finally:
-        node.kill()
-        node.wait()
-        curl.stop()
-        curling.join(5)
         system.stop()
-    in_order_and_once([event["eventId"] for event in follower.events("poured")], pour.confirmed)
-    in_order_and_once(curl.seen, pour.confirmed)
-    in_order_and_once(_event_ids(output), pour.confirmed)
 
 
 def test_without_a_broker_streams_stay_open_with_heartbeats_and_go_on_where_they_were(

@@ -35,6 +35,9 @@ def api(
         system.stop()
 
 
+ASK = b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
 def report(api: System, document_id: str, status: str = "parsing", **more: object) -> str:
     answer = api.notify(documentId=document_id, status=status, **more)
     assert answer.status_code == 202, answer.text
@@ -268,7 +271,8 @@ def test_sigterm_ends_streams_within_two_seconds_also_of_clients_that_do_not_rea
     try:
         idle = socket.create_connection(("127.0.0.1", system.ports["api"]))
         idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        idle.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        idle.sendall(ASK)
+        many = [_open_stream(system.ports["api"]) for _ in range(300)]
         with following(system) as follower:
             publish(vhost_url, numbered(300, "flood", message="x" * 2000))
             wait_until(lambda: len(event_ids(follower, "flood")) == 300)
@@ -278,11 +282,25 @@ def test_sigterm_ends_streams_within_two_seconds_also_of_clients_that_do_not_rea
             process.wait(10)
             took = time.monotonic() - began
             wait_until(lambda: any(kind == "reconnect" for kind, _, _ in follower.frames))
+        told = sum(b'event: reconnect\ndata: {"reason":"shutdown"}' in _read_to_end(one) for one in many)
         idle.close()
     finally:
         system.stop()
     assert took < 4, f"the process took {took:.1f} s"
+    assert told == len(many)
     assert [data for kind, _, data in follower.frames if kind == "reconnect"] == [{"reason": "shutdown"}]
+
+
+def _open_stream(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sendall(ASK)
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    return connection
+
+
+def _read_to_end(connection: socket.socket) -> bytes:
+    with connection, connection.makefile("rb") as received:
+        return received.read()
 
 
 def test_the_stream_is_described_in_openapi(api: System) -> None:

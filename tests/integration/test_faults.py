@@ -17,7 +17,7 @@ import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from contracts import topology
-from services.runtime.settlement import CODE_HEADER, REASON_HEADER
+from services.runtime.headers import CODE_HEADER, REASON_HEADER
 from tests.conftest import running_system
 from tests.documents import pdf
 from tests.system import Json, System, until
@@ -33,7 +33,7 @@ def frail(rabbitmq_url: str, management_url: str, module_database_url: str) -> I
     with running_system(rabbitmq_url, management_url, module_database_url) as system:
         system.modules["embedder"] = "tests.fakes.dummy_embedder"
         system.settings |= {"SWEEP_SECONDS": "0.2", "GRACE_SECONDS": "1", "SILENCE_SECONDS": "2"}
-        system.settings |= {"SHUTDOWN_SECONDS": "1", "PARSE_TIMEOUT_SECONDS": "3", "UPLOAD_SECONDS": "5"}
+        system.settings |= {"SHUTDOWN_SECONDS": "1", "PARSE_TIMEOUT_SECONDS": "6", "UPLOAD_SECONDS": "5"}
         system.start("api", "parser", "embedder")
         yield system
 
@@ -41,8 +41,10 @@ def frail(rabbitmq_url: str, management_url: str, module_database_url: str) -> I
 @contextmanager
 def without(system: System, name: str) -> Iterator[None]:
     system.kill(name)
-    yield
-    system.start(name)
+    try:
+        yield
+    finally:
+        system.start(name)
 
 
 def dead_letters(system: System, document_id: str) -> list[Json]:
@@ -72,16 +74,15 @@ class Purge:
                 await asyncio.sleep(0.05)
 
 
-class DieUnderIt:
-    """Take the next message of a queue and die, as often as the broker stands it."""
-
-    async def __call__(self, channel: AbstractChannel) -> None:
-        queue = await channel.get_queue(PARSE, ensure=False)
-        async with asyncio.timeout(20):
-            for _ in range(topology.DELIVERY_LIMIT + 1):
-                while (message := await queue.get(fail=False)) is None:
+async def die_under_it(rabbitmq_url: str) -> None:
+    """Take the next message of a queue and vanish with it, as often as the broker stands it."""
+    async with asyncio.timeout(30):
+        for _ in range(topology.DELIVERY_LIMIT + 1):
+            # Not by ``nack``, which RabbitMQ 4.3 no longer counts.
+            async with await aio_pika.connect(rabbitmq_url) as connection:
+                queue = await (await connection.channel()).get_queue(PARSE, ensure=False)
+                while await queue.get(fail=False) is None:
                     await asyncio.sleep(0.02)
-                await message.nack(requeue=True)
 
 
 class Put:
@@ -131,7 +132,7 @@ def killers(frail: System) -> list[str]:
     with without(frail, "parser"):
         for name in ("killer.pdf", "moved.pdf"):
             found.append(frail.accept(name, pdf(f"The document {name} kills its worker.")))
-            on_channel(frail, DieUnderIt())
+            asyncio.run(die_under_it(frail.rabbitmq_url))
         for document_id in found:
             until(lambda document_id=document_id: frail.document(document_id)["status"] == "failed")  # type: ignore[misc]
     return found
@@ -192,9 +193,23 @@ def test_a_retry_that_comes_late_does_not_begin_a_finished_document_again(frail:
     waited = {"x-death": [{"queue": "stagecast.parse.retry.5", "reason": "expired", "count": 1}]}
     body = {"documentId": document_id, "attempt": 1}
     on_channel(frail, Put(PARSE, body, headers=waited, app_id="stagecast.parser"))
-    other = frail.accept("after-late.pdf", pdf("This one is parsed after the late retry."))
-    frail.finished(other)
+    until(lambda: says(frail.log("parser"), "already done", document_id))
     assert frail.document(document_id)["attempt"] == 1
+
+
+def says(text: str, *words: str) -> bool:
+    """Whether a line of a log has all of these in it."""
+    return any(all(word in line for word in words) for line in text.splitlines())
+
+
+def test_what_a_person_put_in_is_begun_again_also_when_the_first_try_failed(frail: System) -> None:
+    document_id = frail.accept("by-hand.pdf", pdf("A person asks for this once more."))
+    frail.finished(document_id)
+    waited = {"x-stagecast-tries": 1, "x-stagecast-by-hand": True}
+    body = {"documentId": document_id, "attempt": 1}
+    on_channel(frail, Put(PARSE, body, headers=waited, app_id="stagecast.parser"))
+    until(lambda: frail.document(document_id)["attempt"] == 2)
+    assert frail.finished(document_id)["status"] == "embedded"
 
 
 def test_a_batch_of_other_bounds_is_refused_and_harms_no_document(frail: System) -> None:
@@ -274,7 +289,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_cannot_finish_in_time(frail: S
     until(lambda: frail.document(document_id)["status"] == "parsing")
     began = time.monotonic()
     frail.kill("parser", signal.SIGTERM)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 5
     assert frail.document(document_id)["status"] == "parsing"
     frail.start("parser")
     document = frail.finished(document_id, 30)

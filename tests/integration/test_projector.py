@@ -12,7 +12,7 @@ from typing import Any
 
 import aio_pika
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import topology
@@ -20,8 +20,9 @@ from contracts.events import DocumentDeleted, LogEvent, StatusEvent
 from contracts.statuses import FOLLOWS, Status
 from services.api.events.log import EventLog
 from services.api.events.position import Position
+from services.api.projected_position import move_position, read_position
 from services.api.projection import DocumentState
-from services.api.projector import read_position, run_projector
+from services.api.projector import Projector, project_next
 from services.runtime.database import create_engine
 from services.runtime.migrate import migrate
 from services.runtime.tables import documents, projections
@@ -43,7 +44,7 @@ PROJECTED = [documents.c.document_id, documents.c.filename, documents.c.owner_id
 PROJECTOR = """
 import asyncio, sys
 from services.api.events.log import EventLog
-from services.api.projector import run_projector
+from services.api.projector import Projector
 from services.runtime.database import create_engine
 
 async def main():
@@ -51,7 +52,7 @@ async def main():
     feeding = asyncio.create_task(log.run())
     await log.opened()
     print("opened", flush=True)
-    await run_projector(create_engine(sys.argv[2]), log)
+    await Projector(create_engine(sys.argv[2]), log).run()
 
 asyncio.run(main())
 """
@@ -115,6 +116,7 @@ async def upload(engine: AsyncEngine) -> None:
         {
             "document_id": document_id,
             "sha256": document_id,
+            "attempt": 10**6,
             "filename": f"{document_id}.pdf",
             "created_at": MOMENT,
             "attempted_at": MOMENT,
@@ -131,7 +133,7 @@ async def upload(engine: AsyncEngine) -> None:
 async def table(engine: AsyncEngine) -> list[Any]:
     async with engine.connect() as connection:
         query = select(*PROJECTED).order_by(documents.c.document_id)
-        return [tuple(row) for row in await connection.execute(query)]
+        return list(await connection.execute(query))
 
 
 async def position(engine: AsyncEngine) -> Position:
@@ -141,7 +143,7 @@ async def position(engine: AsyncEngine) -> Position:
 
 async def project_until(engine: AsyncEngine, log: EventLog, goal: Position) -> None:
     """Let a projector run until the table is at ``goal``."""
-    projecting = asyncio.create_task(run_projector(engine, log))
+    projecting = asyncio.create_task(Projector(engine, log).run())
     try:
         async with asyncio.timeout(30):
             while (await position(engine)).offset < goal.offset:
@@ -159,7 +161,7 @@ async def die_often(engine: AsyncEngine, log: EventLog, dice: random.Random) -> 
     """
     reached, advances, life = await position(engine), 0, 0.02
     for _ in range(DEATHS):
-        projecting = asyncio.create_task(run_projector(engine, log))
+        projecting = asyncio.create_task(Projector(engine, log).run())
         await asyncio.sleep(dice.uniform(0.001, life))
         projecting.cancel()
         with suppress(asyncio.CancelledError):
@@ -231,7 +233,7 @@ async def test_two_projectors_at_once_apply_every_event_once(vhost_url: str, fre
     tasks = [asyncio.create_task(log.run()) for log in logs]
     try:
         await asyncio.gather(*(log.opened() for log in logs))
-        tasks += [asyncio.create_task(run_projector(engine, log)) for log in logs]
+        tasks += [asyncio.create_task(Projector(engine, log).run()) for log in logs]
         events = random_events(dice)[:400]
         await publish(vhost_url, events)
         goal = await end_of(logs[0], vhost_url)
@@ -245,6 +247,136 @@ async def test_two_projectors_at_once_apply_every_event_once(vhost_url: str, fre
         await upload(engine)
         await project_until(engine, logs[0], goal)
         assert await table(engine) == together
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await engine.dispose()
+
+
+async def test_an_event_that_the_table_refuses_is_left_out_and_those_beside_it_are_projected(
+    vhost_url: str, fresh_database_url: str
+) -> None:
+    await declare_topology(vhost_url)
+    engine = await prepare(fresh_database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE documents ADD CHECK (message <> 'refused')"))
+    log = EventLog(vhost_url)
+    feeding = asyncio.create_task(log.run())
+    try:
+        await log.opened()
+        await publish(vhost_url, [reported(message) for message in ("before", "refused", "after")])
+        await project_until(engine, log, await end_of(log, vhost_url))
+        names = {row[0] for row in await table(engine)}
+    finally:
+        feeding.cancel()
+        with suppress(asyncio.CancelledError):
+            await feeding
+        await engine.dispose()
+    assert names - set(UPLOADED) == {"before", "after"}
+
+
+async def test_a_replica_that_lags_behind_waits_and_takes_nobody_back(
+    vhost_url: str, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.projector.IDLE_SECONDS", 0.05)
+    await declare_topology(vhost_url)
+    engine = await prepare(fresh_database_url)
+    logs = [EventLog(vhost_url), EventLog(vhost_url)]
+    tasks = [asyncio.create_task(log.run()) for log in logs]
+    lagging, living = logs
+    try:
+        await asyncio.gather(*(log.opened() for log in logs))
+        tasks[0].cancel()
+        await asyncio.wait([tasks[0]])
+        lagging._attached.set()  # as while it reads what it has missed
+        await publish(vhost_url, [reported("seen-by-one")])
+        await project_until(engine, living, goal := await end_of(living, vhost_url))
+        assert lagging.head.offset < goal.offset
+        assert await project_next(engine, lagging, goal) == goal
+        assert await position(engine) == goal
+        assert await lagging.ends_before(Position.of(goal.offset + 1000, "never was"))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await engine.dispose()
+
+
+async def test_an_event_of_an_attempt_that_never_began_moves_nothing(
+    vhost_url: str, fresh_database_url: str
+) -> None:
+    await declare_topology(vhost_url)
+    engine = await prepare(fresh_database_url)
+    log = EventLog(vhost_url)
+    feeding = asyncio.create_task(log.run())
+    forged = {"status": Status.FAILED, "attempt": 10**6 + 1}
+    try:
+        await log.opened()
+        events = [
+            StatusEvent(
+                event_id="forged", document_id=UPLOADED[0], timestamp=MOMENT, source="parser", **forged
+            ),
+            StatusEvent(
+                event_id="ours",
+                document_id=UPLOADED[0],
+                timestamp=MOMENT,
+                source="parser",
+                status=Status.PARSED,
+            ),
+        ]
+        await publish(vhost_url, list(events))
+        await project_until(engine, log, await end_of(log, vhost_url))
+        statuses = {row.document_id: row.status for row in await table(engine)}
+    finally:
+        feeding.cancel()
+        with suppress(asyncio.CancelledError):
+            await feeding
+        await engine.dispose()
+    assert statuses[UPLOADED[0]] == "parsed"
+
+
+def reported(message: str) -> StatusEvent:
+    """An external producer's event, whose document is called like its message."""
+    return StatusEvent(
+        event_id=message,
+        document_id=message,
+        status=Status.EMBEDDED,
+        message=message,
+        timestamp=MOMENT,
+        source="webhook:other",
+    )
+
+
+async def test_a_batch_that_another_replica_has_applied_is_not_applied_again(fresh_database_url: str) -> None:
+    engine = await prepare(fresh_database_url)
+    start, reached = Position.start(), Position.of(7, "event")
+    try:
+        async with engine.begin() as connection:
+            await move_position(connection, start, reached)  # there is none yet; it is made
+        async with engine.begin() as connection:
+            assert await move_position(connection, start, reached)
+        async with engine.begin() as connection:
+            assert not await move_position(connection, start, reached)
+            assert await read_position(connection) == reached
+    finally:
+        await engine.dispose()
+
+
+async def test_a_reader_waits_for_the_projector_no_longer_than_it_is_told_to(
+    vhost_url: str, fresh_database_url: str
+) -> None:
+    await declare_topology(vhost_url)
+    engine = create_engine(fresh_database_url)  # without tables: the projector gets nowhere
+    log = EventLog(vhost_url)
+    projector = Projector(engine, log)
+    tasks = [asyncio.create_task(one) for one in (log.run(), projector.run())]
+    try:
+        await log.opened()
+        began = time.monotonic()
+        async with asyncio.timeout(20):
+            await projector.catch_up(seconds=0.2)
+        assert time.monotonic() - began >= 0.2
     finally:
         for task in tasks:
             task.cancel()

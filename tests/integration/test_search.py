@@ -16,8 +16,10 @@ def test_a_quoted_sentence_finds_its_chunk_first_however_little_it_says_of_the_t
     )
     for name in (document_id,):
         system.finished(name)
-    best = system.search(f"{quoted}.", limit=3)[0]
-    assert best["documentId"] == document_id
+    hits = system.search(f"{quoted}.", limit=10)
+    best = hits[0]
+    assert (best["documentId"], best["score"]) == (document_id, 1)
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
     assert quoted in best["text"].replace("\n", " ")
 
 

@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from contracts import topology
 from services.runtime.availability import Unavailable
-from services.runtime.settlement import REASON_HEADER
+from services.runtime.headers import REASON_HEADER
 from services.runtime.topology import declare_topology
 from tests.documents import pdf
 from tests.system import System, following, until

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ texts_of_a_caller = st.lists(st.text(alphabet="abc", min_size=1, max_size=60), m
 
 
 @asynccontextmanager
-async def held(model: ScriptedModel, **limits: int) -> AsyncIterator[tuple[Batcher, Task]]:
+async def held(model: ScriptedModel, **limits: Any) -> AsyncIterator[tuple[Batcher, Task]]:
     """A batcher whose model is in the middle of a batch (the text "first"): what is asked now waits."""
     async with Batcher(model, **limits) as batcher:
         model.hold()
@@ -233,12 +234,14 @@ class ForgetfulModel(ScriptedModel):
 
 def test_a_bug_on_the_models_thread_leaves_nobody_waiting_for_ever() -> None:
     async def scenario() -> bool:
-        async with Batcher(ForgetfulModel()) as batcher:
+        async with Batcher(ForgetfulModel(), on_death=lambda part, _: deaths.append(part)) as batcher:
             with pytest.raises(BatcherStopped):
                 await asyncio.wait_for(batcher.embed(["a", "b"]), PATIENCE_SECONDS)
             return batcher.alive
 
+    deaths: list[str] = []
     assert asyncio.run(scenario()) is False
+    assert deaths == ["model"]
 
 
 def test_no_texts_give_no_vectors_of_the_right_width() -> None:

@@ -10,19 +10,18 @@ from typing import Any
 
 import pytest
 
-from contracts.events import StatusEvent
-from contracts.statuses import Status
 from services.api.access import LOCAL_USER, Caller
 from services.api.events.batches import Batch
 from services.api.events.client import Client
-from services.api.events.entry import Entry, read_entry
 from services.api.events.filters import Filter, View
 from services.api.events.frames import COMMENT
-from services.api.events.hub import Hub, Limits, Wish
+from services.api.events.hub import Hub
 from services.api.events.log import EventLog
 from services.api.events.position import Position
 from services.api.events.ring import Ring
+from services.api.events.wish import Limits, Wish
 from services.api.problems import Problem
+from tests.fakes.entries import entry
 
 ALL = View(LOCAL_USER, Filter())
 FAILED_ONLY = View(LOCAL_USER, Filter(statuses=frozenset({"failed"})))
@@ -61,7 +60,7 @@ class Wire(Client):
         self.gone_at: float | None = None
         self.peer_reads = peer_reads
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, sent: int = 0) -> None:
         self.write(batch.data)
 
     def write(self, *frames: bytes) -> None:
@@ -84,17 +83,6 @@ class Wire(Client):
 
     def text(self) -> bytes:
         return b"".join(data for _, data in self.written)
-
-
-def entry(offset: int, status: Status = Status.PARSING) -> Entry:
-    event = StatusEvent(
-        event_id=f"e{offset}",
-        document_id="d",
-        status=status,
-        timestamp=datetime(2026, 11, 22, tzinfo=UTC),
-        source="parser",
-    )
-    return read_entry(offset, "document_processing", None, event.to_wire())
 
 
 @contextmanager
@@ -188,7 +176,7 @@ def test_the_id_of_a_filtered_client_moves_on_while_other_events_pour() -> None:
         hub.open(wire, Wish(FAILED_ONLY))
         for offset in range(1, 61):
             await asyncio.sleep(1)
-            await event_log._append([entry(offset)])
+            event_log._append([entry(offset)])
         cursors = [(at, data) for at, data in wire.written if data.startswith(b"id: ")]
         assert all(b"data:" not in data for _, data in cursors if b"heartbeat" not in data)
         moments = [at for at, _ in cursors]
@@ -202,7 +190,7 @@ def test_the_id_of_a_filtered_client_is_not_repeated_when_nothing_happens() -> N
     async def test(event_log: EventLog, hub: Hub) -> None:
         wire = Wire()
         hub.open(wire, Wish(FAILED_ONLY))
-        await event_log._append([entry(1)])
+        event_log._append([entry(1)])
         await asyncio.sleep(100)
         assert len(wire.times(b"id: ")) == 1
 
@@ -214,7 +202,7 @@ def test_a_client_that_takes_nothing_for_a_minute_is_closed_and_told_where_it_wa
         wire = Wire(peer_reads=False)
         hub.open(wire, Wish(ALL))
         position = event_log.head
-        await event_log._append([entry(1)])
+        event_log._append([entry(1)])
         await asyncio.sleep(80)
         assert f'event: reset\ndata: {{"reason":"slow","position":"{position}"}}' in wire.text().decode()
         assert wire.gone_at is not None  # cut off: it didn't take the goodbye either

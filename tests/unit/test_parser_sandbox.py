@@ -1,22 +1,23 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.childprocess import ChildNotReady
+from services.parser.childprocess import ChildDied, ChildNotReady, ChildProcess
 from services.parser.document import ParsedDocument
 from services.parser.sandbox import Sandbox
 from services.runtime.mediatype import HTML, PDF, PLAIN
-from services.runtime.settings import MODEL
 from tests import documents
+from tests.sandbox import MEGABYTE, ignore, sandbox
 
 pytestmark = pytest.mark.anyio
 
-MEGABYTE = 1_048_576
 SLOW_HTML = b"<div>" * 60_000
 """The HTML parser takes half a minute for it: its time grows with the square of the depth."""
 
@@ -31,22 +32,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write_
-
-
-def sandbox(
-    *, processes: int = 1, memory: int = 1024, seconds: float = 60, documents_per_process: int = 50
-) -> Sandbox:
-    return Sandbox(
-        processes=processes,
-        memory_bytes=memory * MEGABYTE,
-        timeout_seconds=seconds,
-        documents_per_process=documents_per_process,
-        embedding_model=MODEL,
-    )
-
-
-async def ignore(_done: int, _count: int) -> None:
-    """Nobody wants to know."""
 
 
 def children() -> set[int]:
@@ -94,7 +79,7 @@ async def test_a_document_comes_back_whole_and_the_same_again(write: Write) -> N
     async def on_progress(done: int, count: int) -> None:
         told.append((done, count))
 
-    async with sandbox(documents_per_process=1) as box:
+    async with sandbox(recycled_after=1) as box:
         parsed = await box.parse(path, PDF, on_progress)
         again = await parse(box, path)
     assert parsed == again
@@ -124,7 +109,7 @@ async def test_a_child_that_is_late_is_killed_and_the_next_document_is_parsed(wr
 
 
 async def test_memory_is_limited_and_the_next_document_is_parsed(write: Write) -> None:
-    async with sandbox(memory=64) as box:
+    async with sandbox(memory_mb=64) as box:
         assert await code_of(box, write(documents.bomb_pdf(60))) is FailureCode.PARSE_MEMORY
         assert await code_of(box, write(b"word " * 16 * MEGABYTE), PLAIN) is FailureCode.PARSE_MEMORY
         assert (await parse(box, write(documents.pdf("Next.")))).page_count == 1
@@ -147,6 +132,16 @@ async def test_a_child_that_the_kernel_kills_ran_out_of_memory(write: Write) -> 
         await busy(child)
         os.kill(child, signal.SIGKILL)
         assert await parsing is FailureCode.PARSE_MEMORY
+
+
+async def test_a_child_that_talks_nonsense_did_not_run_out_of_memory() -> None:
+    nonsense = "import sys, time; sys.stdout.write('nonsense'); sys.stdout.flush(); time.sleep(600)"
+    command = [sys.executable, "-S", "-c", nonsense]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = ChildProcess(process)
+    with pytest.raises(ChildDied) as died:
+        await child.answer()
+    assert (died.value.returncode, died.value.of_memory) == (None, False)
 
 
 async def test_a_pdf_that_crashes_pdfium_is_read_by_pypdf(write: Write) -> None:
@@ -176,7 +171,7 @@ async def test_cancelling_kills_the_child_and_frees_its_place(write: Write) -> N
 
 async def test_children_work_side_by_side_and_no_more_of_them_than_asked_for(write: Write) -> None:
     paths = [write(documents.pdf(f"Document {number}.")) for number in range(6)]
-    async with sandbox(processes=2, documents_per_process=2) as box:
+    async with sandbox(processes=2, recycled_after=2) as box:
         parsed = await asyncio.gather(*(parse(box, path) for path in paths))
         assert len(children()) <= 2
     assert [document.chunks[0].text for document in parsed] == [f"Document {n}." for n in range(6)]

@@ -21,6 +21,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RABBITMQ_URL", "http://localhost", "must begin with amqp://"),
         ("DATABASE_URL", "mysql://localhost", "must begin with postgresql://"),
         ("STORAGE_URL", "ftp://x", "must begin with file:// or s3://"),
+        ("STORAGE_URL", "s3://", "must name a bucket"),
         ("PDF_ENGINE", "poppler", "PDF_ENGINE has a wrong value"),
         ("HEARTBEAT_SECONDS", "0", "HEARTBEAT_SECONDS has a wrong value"),
         ("INTERNAL_API_KEY", "a=1,a=2,a=3", "more than two keys"),

@@ -1,7 +1,7 @@
 import pytest
 
 from services.runtime.availability import Unavailable, is_transient
-from services.runtime.intake import died_at_the_broker
+from services.runtime.headers import died_at_the_broker
 from services.runtime.settlement import MAX_TRIES, MAX_TRIES_OF_BUGS, retry_delay
 
 

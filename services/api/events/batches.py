@@ -11,6 +11,7 @@ MAX_BYTES = 65_536
 MAX_ENTRIES = 2000
 """Looked at for one batch, so that a filter that lets nothing pass keeps nobody waiting."""
 MAX_CACHED = 64
+NOTHING_SHOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +27,36 @@ class Batch:
 class Batches:
     """The batches of one view, and how many clients share it."""
 
-    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "view")
+    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "shown", "shown_at", "view")
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.is_total = view.is_total
         self.clients = 0
+        self.shown = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
+        self.shown_at = 0.0  # and when, on the loop's clock
         self._cache: dict[int, Batch] = {}
         self._ring: Ring | None = None
         self._end = 0
 
     def after(self, ring: Ring, cursor: int) -> Batch:
         """The batch from a cursor on."""
-        if self.clients < 2:
-            return self._build(ring, cursor)
+        if self._ring is not ring:
+            self.shown = NOTHING_SHOWN  # cursors of one ring mean nothing in another
         if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
             self._cache.clear()
             self._ring, self._end = ring, ring.end
+        if self.clients < 2:
+            return self._build(ring, cursor)
         batch = self._cache.get(cursor)
         if batch is None:
             batch = self._cache[cursor] = self._build(ring, cursor)
         return batch
+
+    def goes_out(self, batch: Batch, now: float) -> None:
+        """A batch is about to be sent to somebody."""
+        if batch.data:
+            self.shown, self.shown_at = max(self.shown, batch.shown), now
 
     def _build(self, ring: Ring, cursor: int) -> Batch:
         frames: list[bytes] = []

@@ -1,6 +1,7 @@
 """One connection that follows the log, as the hub sees it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ class Client:
         "lease_until",
         "paused",
         "paused_at",
+        "send_now",
         "task",
         "told",
         "waiter",
@@ -42,19 +44,32 @@ class Client:
     def __init__(self) -> None:
         self.client_id = str(uuid4())
         self.cursor = REPLAYING
-        self.told = REPLAYING  # the cursor after the last event whose id the client has seen
+        self.told = REPLAYING  # the cursor after the last event whose id went out to this client alone
         self.paused = False  # its write buffer is full
         self.paused_at: Position | None = None  # the position of the cursor then
+        self.send_now: Callable[[bytes], int] | None = None  # only while nothing can be waiting before it
         self.closing = False
-        self.written_at = 0.0
+        self.written_at = 0.0  # the last time that something was, to this client alone
         self.heartbeat_at = 0.0
         self.lease_until = 0.0
         self.expires_at: float | None = None
         self.task: asyncio.Task[None] | None = None
         self.waiter: asyncio.Future[None] | None = None
 
-    def send(self, batch: Batch) -> None:
-        """Write a batch as it is."""
+    def has_all_of_view(self) -> bool:
+        """Whether everything that its view has shown went out to this client as well."""
+        return self.told <= self.batches.shown <= self.cursor
+
+    def last_told(self) -> int:
+        """The cursor after the last event whose id the client has seen."""
+        return self.batches.shown if self.has_all_of_view() else self.told
+
+    def last_written_at(self) -> float:
+        """When something was last written, on the loop's clock."""
+        return max(self.written_at, self.batches.shown_at) if self.has_all_of_view() else self.written_at
+
+    def send(self, batch: Batch, sent: int = 0) -> None:
+        """Write a batch as it is; ``sent`` bytes of its chunk are out already, through ``send_now``."""
         raise NotImplementedError
 
     def write(self, *frames: bytes) -> None:

@@ -5,7 +5,7 @@ what an open stream costs. Under another server, or in tests, ``plain`` does the
 """
 
 import asyncio
-import os
+import socket
 from typing import Any
 
 from starlette.types import Scope
@@ -21,34 +21,31 @@ EXTENSION = "stagecast.connection"
 class TransportClient(Client, asyncio.Protocol):
     """Writes HTTP chunks straight to the transport. What the client sends is ignored."""
 
-    __slots__ = ("connections", "descriptor", "transport")
+    __slots__ = ("connections", "socket", "transport")
 
     def __init__(self, transport: asyncio.Transport, connections: set[Any]) -> None:
         super().__init__()
         self.transport = transport
         self.connections = connections  # those that uvicorn waits for when it stops
-        is_plain = transport.get_extra_info("sslcontext") is None
-        self.descriptor = transport.get_extra_info("socket").fileno() if is_plain else -1
+        self.socket = _socket_of(transport)
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, sent: int = 0) -> None:
         chunk = batch.chunk
-        transport = self.transport
-        if self.descriptor >= 0 and not transport.get_write_buffer_size():
+        if not sent and self.socket is not None and not self.transport.get_write_buffer_size():
             # What the transport would do, without its bookkeeping.
+            self.send_now = self.socket.send
             try:
-                sent = os.write(self.descriptor, chunk)
+                sent = self.send_now(chunk)
             except OSError:
                 sent = 0  # the transport meets it again, and knows what to do
-            if sent == len(chunk):
-                return
-            chunk = chunk[sent:]
-        transport.write(chunk)
+        if sent < len(chunk):
+            self._queue(chunk[sent:])
 
     def write(self, *frames: bytes) -> None:
-        self.transport.write(encode_chunk(*frames))
+        self._queue(encode_chunk(*frames))
 
     def finish(self, *frames: bytes) -> None:
-        self.transport.write(encode_chunk(*frames) + LAST_CHUNK)
+        self._queue(encode_chunk(*frames) + LAST_CHUNK)
         self.transport.close()
 
     def abort(self) -> None:
@@ -61,13 +58,27 @@ class TransportClient(Client, asyncio.Protocol):
         self.writing_resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.send_now = None
+        if self.socket is not None:
+            self.socket.detach()  # the transport closes it
+            self.socket = None
         self.connections.discard(self)
         self.lost()
 
+    def _queue(self, data: bytes) -> None:
+        self.send_now = None  # or what comes next could overtake what the transport still holds
+        self.transport.write(data)
+
     def shutdown(self) -> None:
-        """Called by uvicorn when it stops; the hub has said goodbye already."""
-        if not self.closing:
-            self.transport.close()
+        """Called by uvicorn when it stops, and nothing to do: the hub says goodbye, and cuts off who stays."""
+
+
+def _socket_of(transport: asyncio.Transport) -> socket.socket | None:
+    """A view of a transport's socket that can be written to; None where TLS is in between."""
+    if transport.get_extra_info("sslcontext") is not None:
+        return None
+    own = transport.get_extra_info("socket")
+    return socket.socket(own.family, own.type, own.proto, fileno=own.fileno())
 
 
 class StreamProtocol(GuardedProtocol):
@@ -75,7 +86,7 @@ class StreamProtocol(GuardedProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
+        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]  # uvicorn's own
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -90,7 +101,7 @@ class StreamProtocol(GuardedProtocol):
         client = TransportClient(self.transport, self.connections)
         client.paused = self.flow.write_paused
         self.connections.discard(self)
-        self.connections.add(client)  # type: ignore[arg-type]
+        self.connections.add(client)  # type: ignore[arg-type]  # it has what uvicorn calls
         self.flow.resume_reading()  # or the end of the connection would not be seen
         self.transport.set_protocol(client)
         cycle.response_complete = True  # for uvicorn the request is answered, and its task may end

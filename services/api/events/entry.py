@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from contracts.events import DocumentDeleted, LogEvent, StatusEvent
 from services.api.events.frames import encode_frame
 from services.api.events.position import Position
@@ -30,16 +28,18 @@ class Entry:
 
 def read_entry(offset: int, message_type: str | None, message_id: str | None, body: bytes) -> Entry:
     """Decode a message of the stream; never raises, since one bad message must not stop the log."""
-    event = None if message_type == MARKER_TYPE else _decode(offset, message_type, body)
+    event, data = (None, b"") if message_type == MARKER_TYPE else _decode(offset, message_type, body)
     position = Position.of(offset, event.event_id if event else message_id or body.hex()[:64])
-    frame = encode_frame(event.type, event.to_wire(), str(position)) if event else b""
+    frame = encode_frame(event.type, data, str(position)) if event else b""
     return Entry(position, event, frame)
 
 
-def _decode(offset: int, message_type: str | None, body: bytes) -> LogEvent | None:
+def _decode(offset: int, message_type: str | None, body: bytes) -> tuple[LogEvent | None, bytes]:
+    """The event and how it is sent on, or nothing for what is no event."""
     kind = DocumentDeleted if message_type == DocumentDeleted.type else StatusEvent
     try:
-        return kind.decode(body)
-    except ValidationError as error:
-        log.warning("no event in the log", offset=offset, problems=error.error_count())
-        return None
+        event = kind.decode(body)
+        return event, event.to_wire()
+    except ValueError as error:  # of pydantic: it doesn't fit, or can't be written
+        log.warning("no event in the log", offset=offset, reason=type(error).__name__)
+        return None, b""

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from contracts.wire import rfc3339
@@ -15,18 +15,17 @@ from services.api.events.client import REPLAYING, Client
 from services.api.events.fanout import Fanout
 from services.api.events.farewell import Farewell
 from services.api.events.filters import View
-from services.api.events.frames import COMMENT, encode_control, encode_cursor, encode_reset, encode_retry
+from services.api.events.frames import encode_control, encode_cursor, encode_reset, encode_retry
 from services.api.events.log import EventLog
 from services.api.events.position import Gap, Position
 from services.api.events.resumption import resume
 from services.api.events.ring import Ring
+from services.api.events.signs import due_at, sign_of_life
 from services.api.events.wheel import Wheel
+from services.api.events.wish import Limits, Wish
 from services.api.problems import Problem, unavailable
 from services.runtime.logs import get_logger
 
-COMMENT_SECONDS = 15.0
-CURSOR_SECONDS = 5.0
-"""How far the id of a client whose events are filtered away may lag behind."""
 STALL_SECONDS = 60.0
 """A client that takes nothing for so long is closed; it loses nothing if it comes back with its id."""
 GOODBYE_SECONDS = 5.0
@@ -36,29 +35,6 @@ LEASE_SPREAD = 0.2
 SLICE = 128
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the operator set."""
-
-    heartbeat_seconds: float = 30.0
-    lease_seconds: float = 3600.0
-    connections: int = 20_000
-    connections_per_user: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a client asked for; ``expires_at`` (Unix time) is when its token ends, if it has one.
-
-    ``newest`` are the frames of a snapshot, and ``last_event_id`` is then its position.
-    """
-
-    view: View
-    last_event_id: str | None = None
-    expires_at: float | None = None
-    newest: Sequence[bytes] = ()
 
 
 class Hub:
@@ -194,7 +170,7 @@ class Hub:
         owner = wish.view.caller.owner_id
         if owner is not None:
             self._of_owner[owner] += 1
-        self._wheel.put(client, self._due_at(client, now))
+        self._wheel.put(client, due_at(client, now))
 
     def _leave_view(self, batches: Batches) -> None:
         batches.clients -= 1
@@ -227,19 +203,11 @@ class Hub:
 
     def _cursor_frame(self, client: Client, ring: Ring) -> bytes:
         """Moves the client's id past what was filtered away, or nothing where it is up to date."""
-        if client.told == client.cursor or client.cursor == REPLAYING:
+        if client.cursor == REPLAYING or client.last_told() == client.cursor:
             return b""
         position = self._position(client, ring)
         client.told = client.cursor
         return encode_cursor(str(position)) if position else b""
-
-    def _due_at(self, client: Client, now: float) -> float:
-        if client.paused:
-            return now + CURSOR_SECONDS
-        at = min(client.heartbeat_at, client.written_at + COMMENT_SECONDS, client.lease_until)
-        if client.expires_at is not None:
-            at = min(at, client.expires_at)
-        return at if client.batches.is_total else min(at, now + CURSOR_SECONDS)
 
     def _tend(self, due: Sequence[Client], now: float) -> None:
         """Called by the wheel for those of whom something may be due."""
@@ -253,7 +221,7 @@ class Hub:
                 continue
             self._tend_one(client, now, heartbeat)
             if not client.closing:
-                self._wheel.put(client, self._due_at(client, now))
+                self._wheel.put(client, due_at(client, now))
 
     def _tend_one(self, client: Client, now: float, heartbeat: bytes) -> None:
         if client.expires_at is not None and now >= client.expires_at:
@@ -262,17 +230,11 @@ class Hub:
             self.end(client, Farewell.LEASE)
         elif client.paused:
             is_out = client.cursor != REPLAYING and client.cursor < self.event_log.ring.base
-            if is_out or now - client.written_at >= STALL_SECONDS:
+            if is_out or now - client.last_written_at() >= STALL_SECONDS:
                 self.close_slow(client)
-        elif sign := self._cursor_frame(client, self.event_log.ring) + self._sign(client, now, heartbeat):
-            client.written_at = now
-            client.write(sign)
-
-    def _sign(self, client: Client, now: float, heartbeat: bytes) -> bytes:
-        """A sign of life: heartbeats for pages at their time, comments for proxies on an idle connection."""
-        if now >= client.heartbeat_at:
-            # From when it was due, or each would come a little later than it should.
-            missed = now - client.heartbeat_at >= self._limits.heartbeat_seconds
-            client.heartbeat_at = (now if missed else client.heartbeat_at) + self._limits.heartbeat_seconds
-            return heartbeat
-        return COMMENT if now - client.written_at >= COMMENT_SECONDS else b""
+        else:
+            interval = self._limits.heartbeat_seconds
+            cursor = self._cursor_frame(client, self.event_log.ring)
+            if sign := cursor + sign_of_life(client, now, heartbeat, interval):
+                client.written_at = now
+                client.write(sign)

@@ -48,7 +48,7 @@ class EventLog:
         self._replays = Replays(rabbitmq_url)
         self._opened = asyncio.Event()
         self._attached = asyncio.Event()
-        self._grown = asyncio.Condition()
+        self._waiting: set[asyncio.Future[None]] = set()
         self._followers: list[Follower] = []
 
     @property
@@ -83,8 +83,8 @@ class EventLog:
     async def read(self, after: Position, limit: int = PIECE) -> Piece:
         """At most ``limit`` entries after a position; empty at the head. Raises broker errors for old ones.
 
-        ``Gap.UNKNOWN`` where no event is or was at that position, ``Gap.EXPIRED`` where entries between it and
-        the first one returned are no longer kept.
+        ``Gap.UNKNOWN`` where no event is or was at that position, or this process has not read so far;
+        ``Gap.EXPIRED`` where entries between it and the first one returned are no longer kept.
         """
         await self._catch_up(after)
         ring = self.ring
@@ -99,6 +99,10 @@ class EventLog:
         """Wait until the head is no longer at a position; False when ``seconds`` pass first."""
         return await self._until(lambda: self.head != after, seconds)
 
+    async def ends_before(self, position: Position) -> bool:
+        """Whether the log itself, and not only what this process has read of it, ends before a position."""
+        return (await self._find_end()).offset < position.offset
+
     async def drain(self) -> None:
         """Let streams end before the server waits for them."""
         for follower in self._followers:
@@ -112,11 +116,20 @@ class EventLog:
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         try:
-            async with asyncio.timeout(seconds), self._grown:
-                await self._grown.wait_for(condition)
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self._growth()
         except TimeoutError:
             return False
         return True
+
+    async def _growth(self) -> None:
+        grown = asyncio.get_running_loop().create_future()
+        self._waiting.add(grown)
+        try:
+            await grown
+        finally:
+            self._waiting.discard(grown)
 
     async def _feed(self) -> None:
         if self._ring is None:
@@ -131,11 +144,11 @@ class EventLog:
                 log.warning("the log was truncated or made anew", position=str(head))
                 await self._open()
                 return
-            await self._append(first)
+            self._append(first)
             self._attached.set()
             try:
                 while True:
-                    await self._append(await deliveries.read())
+                    self._append(await deliveries.read())
             finally:
                 self._attached.clear()
 
@@ -157,7 +170,7 @@ class EventLog:
                     raise TimeoutError("the log delivers nothing")
                 entries += arrived
         self._replace(Ring(entries[0].position))
-        await self._append(entries[1:])
+        self._append(entries[1:])
         self._opened.set()
 
     async def _find_end(self) -> Position:
@@ -179,10 +192,11 @@ class EventLog:
             for follower in self._followers:
                 follower.log_was_replaced(old)
 
-    async def _append(self, entries: Sequence[Entry]) -> None:
+    def _append(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self.ring.append(entry)
         for follower in self._followers:
             follower.log_grew()
-        async with self._grown:
-            self._grown.notify_all()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)

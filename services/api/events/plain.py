@@ -22,7 +22,7 @@ class PlainClient(Client):
         self._filled = asyncio.Event()
         self._ended = False
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, sent: int = 0) -> None:
         self.write(batch.data)
 
     def write(self, *frames: bytes) -> None:

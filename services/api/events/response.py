@@ -4,8 +4,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.api.events.connection import take_connection
-from services.api.events.hub import Hub, Wish
+from services.api.events.hub import Hub
 from services.api.events.plain import PlainClient
+from services.api.events.wish import Wish
 
 
 class EventStreamResponse(Response):

@@ -11,7 +11,7 @@ from services.api.catalog import snapshot
 from services.api.events.filters import View
 from services.api.events.frames import encode_frame
 from services.api.events.position import Position
-from services.api.projector import read_position
+from services.api.projected_position import read_position
 from services.runtime.tables import documents
 
 

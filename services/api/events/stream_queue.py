@@ -15,11 +15,11 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from contracts import topology
 from services.api.events.entry import MARKER_TYPE, Entry, read_entry
+from services.runtime.connection import CONNECT_SECONDS, broker_connection
 
 OFFSET_HEADER = "x-stream-offset"
 PREFETCH = 500
 ACK_EVERY = 100
-CONNECT_SECONDS = 5.0
 DECODE_AT_ONCE = 100
 """Entries that are decoded before others get their turn: about 5 ms."""
 
@@ -92,8 +92,7 @@ async def mark_log(rabbitmq_url: str) -> str:
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         content_type="text/plain",
     )
-    connection = await aio_pika.connect(rabbitmq_url, timeout=CONNECT_SECONDS)
-    async with connection:
+    async with broker_connection(rabbitmq_url) as connection:
         channel = await connection.channel(on_return_raises=True)
         exchange = await channel.get_exchange(topology.EVENTS.name, ensure=False)
         await exchange.publish(message, f"api.{MARKER_TYPE}", timeout=CONNECT_SECONDS)
@@ -108,8 +107,7 @@ async def consume_stream(rabbitmq_url: str, offset: int | str) -> AsyncIterator[
     the connection, and not the channel, is what ends it: a channel that is closed with deliveries pending
     blocks its connection. Raises AMQPError or ConnectionError.
     """
-    connection = await aio_pika.connect(rabbitmq_url, timeout=CONNECT_SECONDS)
-    try:
+    async with broker_connection(rabbitmq_url) as connection:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=PREFETCH)
         underlay = await channel.get_underlay_channel()
@@ -123,5 +121,3 @@ async def consume_stream(rabbitmq_url: str, offset: int | str) -> AsyncIterator[
             timeout=CONNECT_SECONDS,
         )
         yield deliveries
-    finally:
-        await connection.close()

@@ -1,14 +1,14 @@
 """``/api/v1/dead-letters``, for administrators."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from contracts.wire import WireModel
-from services.api.access import AnyCaller, Caller
+from services.api.access import administrator
 from services.api.graveyard import DeadLetter
 from services.api.parts import parts_of
 from services.api.problems import Problem
 
-router = APIRouter(prefix="/api/v1", tags=["dead letters"])
+router = APIRouter(prefix="/api/v1", tags=["dead letters"], dependencies=[Depends(administrator)])
 
 
 class DeadLetters(WireModel):
@@ -24,21 +24,14 @@ class Redriven(WireModel):
 
 
 @router.get("/dead-letters")
-async def dead_letters(request: Request, who: AnyCaller) -> DeadLetters:
+async def dead_letters(request: Request) -> DeadLetters:
     """The messages that stages gave up, the oldest of each stage first."""
-    _refuse_others(who)
     return DeadLetters(items=await parts_of(request).graveyard.read())
 
 
 @router.post("/dead-letters/{dead_letter_id}/redrive", status_code=202)
-async def redrive(request: Request, who: AnyCaller, dead_letter_id: str) -> Redriven:
+async def redrive(request: Request, dead_letter_id: str) -> Redriven:
     """Process a message again; where its document has failed, that starts a new attempt."""
-    _refuse_others(who)
     if not await parts_of(request).graveyard.redrive(dead_letter_id):
         raise Problem(404, "There is no such dead letter.")
     return Redriven(dead_letter_id=dead_letter_id)
-
-
-def _refuse_others(who: Caller) -> None:
-    if not who.sees_all:
-        raise Problem(403, "Only an administrator may see dead letters.")

@@ -8,6 +8,7 @@ from contracts.statuses import Status
 from services.api.access import AnyCaller
 from services.api.catalog import list_chunks, list_documents, read_document
 from services.api.multipart import IncomingFile
+from services.api.openapi import FILE_BODY
 from services.api.parts import parts_of
 from services.api.problems import Problem
 from services.api.search import SearchRequest, SearchResult, search
@@ -15,13 +16,27 @@ from services.api.views import ChunkPage, DocumentPage, DocumentView, DocumentWi
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
 
+MAX_CHUNK_INDEX = 2**31 - 1
+"""PostgreSQL's integer."""
 
-@router.post("/documents", status_code=202, response_model=DocumentView)
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    200: {
+        "model": DocumentView,
+        "description": "The same bytes by the same owner: the document that there is.",
+    }
+}
+
+
+@router.post(
+    "/documents", status_code=202, response_model=DocumentView, responses=_ANSWERS, openapi_extra=FILE_BODY
+)
 async def upload(request: Request, response: Response, who: AnyCaller, force: bool = False) -> DocumentView:
     """Upload a document (multipart, field ``file``)."""
     parts = parts_of(request)
     file = IncomingFile(request, parts.settings.max_upload_bytes)
     document_id, is_new = await parts.uploads.accept(file, who)
+    if not is_new:
+        await parts.projector.catch_up()
     document = await read_document(parts.engine, who, document_id)
     if force and not is_new:
         await parts.uploads.begin_again(document_id, _ended_attempt(document))
@@ -41,8 +56,10 @@ async def documents(
     cursor: str | None = None,
 ) -> DocumentPage:
     """The newest documents first."""
+    parts = parts_of(request)
+    await parts.projector.catch_up()
     return await list_documents(
-        parts_of(request).engine,
+        parts.engine,
         who,
         statuses=status or (),
         file_types=file_type or (),
@@ -54,7 +71,9 @@ async def documents(
 @router.get("/documents/{document_id}")
 async def document(request: Request, who: AnyCaller, document_id: str) -> DocumentWithPosition:
     """One document."""
-    return await read_document(parts_of(request).engine, who, document_id)
+    parts = parts_of(request)
+    await parts.projector.catch_up()
+    return await read_document(parts.engine, who, document_id)
 
 
 @router.get("/documents/{document_id}/chunks")
@@ -63,7 +82,7 @@ async def chunks(
     who: AnyCaller,
     document_id: str,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[int, Query(ge=0)] | None = None,
+    cursor: Annotated[int, Query(ge=0, le=MAX_CHUNK_INDEX)] | None = None,
 ) -> ChunkPage:
     """The chunks of a document, in order."""
     after = -1 if cursor is None else cursor
@@ -74,6 +93,7 @@ async def chunks(
 async def retry(request: Request, who: AnyCaller, document_id: str) -> DocumentWithPosition:
     """Process a document again."""
     parts = parts_of(request)
+    await parts.projector.catch_up()
     found = await read_document(parts.engine, who, document_id)
     if found.sha256 is None:
         raise Problem(409, "Only its producer can process this document again.")

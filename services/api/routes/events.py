@@ -9,9 +9,10 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 from contracts.statuses import Status
 from services.api.access import StreamCaller
 from services.api.events.filters import Filter, View
-from services.api.events.hub import Hub, Limits, Wish
+from services.api.events.hub import Hub
 from services.api.events.response import EventStreamResponse
 from services.api.events.snapshot import read_snapshot
+from services.api.events.wish import Limits, Wish
 from services.api.parts import Parts, parts_of
 
 

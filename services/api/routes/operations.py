@@ -5,7 +5,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from services.api.parts import Parts
-from services.runtime.health import broker_check, database_check, unready
+from services.runtime.health import broker_check, database_check, unready, unready_document
+from services.runtime.problem import PROBLEM_TYPE
 
 
 def operations_router(parts: Parts) -> APIRouter:
@@ -22,11 +23,7 @@ def operations_router(parts: Parts) -> APIRouter:
         reasons = await unready(checks)
         if not reasons:
             return JSONResponse({"status": "ready"})
-        body = {"type": "about:blank", "title": "Service Unavailable", "status": 503}
-        sentence = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        return JSONResponse(
-            {**body, "detail": sentence, **reasons}, 503, media_type="application/problem+json"
-        )
+        return JSONResponse(unready_document(reasons), 503, media_type=PROBLEM_TYPE)
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -5,24 +5,18 @@ import re
 from fastapi import APIRouter, Request
 
 from services.api.body import bounded_body, refuse_announced
+from services.api.openapi import REPORT_BODY, WEBHOOK_DOOR
 from services.api.parts import parts_of
 from services.api.problems import Problem
 from services.api.rates import PRODUCER
-from services.api.webhook import MAX_BODY_BYTES, Accepted, ReportedStatus, decode_report
+from services.api.webhook import MAX_BODY_BYTES, Accepted, decode_report
 
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
 
 router = APIRouter(prefix="/api/v1", tags=["webhook"])
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ReportedStatus.model_json_schema(by_alias=True)}},
-    }
-}
 
-
-@router.post("/events/webhook/document-processing", status_code=202, openapi_extra=_BODY)
+@router.post("/events/webhook/document-processing", status_code=202, openapi_extra=REPORT_BODY | WEBHOOK_DOOR)
 async def webhook(request: Request) -> Accepted:
     """Take a status event of an external producer, who shows a key or a Standard Webhooks signature."""
     # In this order: what is cheap to refuse first, and nothing of the body is looked at before we know whose it is.

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from contracts.statuses import Status
 from tests.e2e.browser import chromium_running, complaints, drop
 from tests.fakes.api import FakeApi, Running, running
+from tests.fakes.waiting import wait_until
 
 HOSTILE = '<img src=x onerror="document.title=1">.pdf'
 
@@ -64,8 +65,10 @@ def record(fake: Running, **event: Any) -> None:
 
 
 def test_a_cut_is_shown_and_what_happened_meanwhile_arrives(page: Page, fake: Running) -> None:
-    fake.loop_calls(lambda: setattr(fake.api.log, "retry_ms", 700))
+    connections = len(fake.api.log.opened)
+    fake.loop_calls(lambda: setattr(fake.api.log, "retry_ms", 3000))
     fake.cut()
+    wait_until(lambda: len(fake.api.log.opened) > connections)  # and has learned how long to stay away
     expect_state(page, "live")
     fake.cut()
     expect_state(page, "reconnecting")

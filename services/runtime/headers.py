@@ -1,0 +1,27 @@
+"""The headers that tell where a command has been; people see them in the management UI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aio_pika.abc import AbstractIncomingMessage
+
+TRIES_HEADER = "x-stagecast-tries"
+REASON_HEADER = "x-stagecast-reason"
+STAGE_HEADER = "x-stagecast-stage"
+CODE_HEADER = "x-stagecast-code"
+HAND_HEADER = "x-stagecast-by-hand"
+"""On retries of what a person put in: that it was one has to outlive the first try."""
+
+
+def is_put_in_by_hand(raw: AbstractIncomingMessage) -> bool:
+    """Whether a person, and not one of our stages, put this message into the queue."""
+    was_dead = REASON_HEADER in raw.headers or died_at_the_broker(raw.headers)
+    return was_dead or HAND_HEADER in raw.headers or not (raw.app_id or "").startswith("stagecast.")
+
+
+def died_at_the_broker(headers: Mapping[str, Any]) -> bool:
+    """Whether the broker gave a message up. One that only waited in a retry queue has an ``x-death`` too."""
+    deaths = headers.get("x-death")
+    if not isinstance(deaths, list):
+        return False
+    return any(isinstance(death, dict) and death.get("reason") != "expired" for death in deaths)

@@ -1,0 +1,25 @@
+"""What a process can't do without: when it ends, the process does, and whoever watches over it starts another."""
+
+import asyncio
+import signal
+
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+def watch(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    """Stop the process in order when a task that is to run for ever ends, unless it was cancelled."""
+    task.add_done_callback(_stop_unless_cancelled)
+    return task
+
+
+def stop_process(part: str, error: BaseException | None = None) -> None:
+    """As on SIGTERM. A process that lives without a part of it looks well and does nothing."""
+    log.error("a vital part has ended; the process stops", part=part, exc_info=error)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _stop_unless_cancelled(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        stop_process(task.get_name(), task.exception())

@@ -1,0 +1,68 @@
+"""The beginning of an attempt, on the real database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import func, insert, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts.commands import EmbedChunks, ParseDocument
+from contracts.events import LogEvent
+from services.runtime.attempts import launch
+from services.runtime.database import create_engine
+from services.runtime.fence import FencedDocument
+from services.runtime.migrate import migrate
+from services.runtime.publisher import Publisher
+from services.runtime.reporter import Reporter
+from services.runtime.tables import documents
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENT = FencedDocument("document", 1, None, "a.txt", "text/plain", 3)
+
+
+class Recorder(Publisher):
+    """A publisher that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.published: list[str] = []
+
+    async def event(self, event: LogEvent) -> None:
+        self.published.append(event.type)
+
+    async def command(self, command: ParseDocument | EmbedChunks) -> None:
+        self.published.append(type(command).__name__)
+
+
+@pytest.fixture
+async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
+    await asyncio.to_thread(migrate, fresh_database_url)
+    engine = create_engine(fresh_database_url)
+    now = datetime.now(UTC)
+    row = {"document_id": "document", "sha256": "x", "status": "parsing_started", "status_attempt": 1}
+    times = dict.fromkeys(("created_at", "attempted_at", "updated_at"), now)
+    async with engine.begin() as connection:
+        await connection.execute(insert(documents).values({**row, **times}))
+    yield engine
+    await engine.dispose()
+
+
+async def test_an_attempt_is_announced_before_it_is_asked_for(engine: AsyncEngine) -> None:
+    recorder = Recorder()
+    await launch(engine, recorder, Reporter(recorder, "api"), DOCUMENT)
+    assert recorder.published == ["document_processing", "ParseDocument"]
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"deleted_at": func.now()}, {"attempt": 2}, {"ending": {"status": "failed"}}]
+)
+async def test_nothing_is_said_of_a_document_that_was_deleted_or_moved_on_meanwhile(
+    engine: AsyncEngine, meanwhile: dict[str, object]
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(update(documents).values(**meanwhile))
+    recorder = Recorder()
+    await launch(engine, recorder, Reporter(recorder, "api"), DOCUMENT)
+    assert recorder.published == []

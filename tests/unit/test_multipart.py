@@ -1,0 +1,73 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from fastapi import Request
+from starlette.types import Message
+
+from services.api.multipart import IncomingFile
+from services.api.problems import Problem
+
+BOUNDARY = "b"
+END = f"--{BOUNDARY}--\r\n"
+
+
+def part(name: str, filename: str, content: str) -> str:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n'
+    return f"{head}{content}\r\n"
+
+
+def incoming(body: str, *, pieces: int = 3, is_cut_off: bool = False) -> IncomingFile:
+    """A file whose body arrives in pieces, or whose client goes away after them."""
+    data = body.encode()
+    size = max(1, len(data) // pieces)
+    messages: list[Message] = [
+        {"type": "http.request", "body": data[at : at + size], "more_body": True}
+        for at in range(0, len(data), size)
+    ]
+    messages.append({"type": "http.disconnect"} if is_cut_off else {"type": "http.request", "body": b""})
+    messages.reverse()
+
+    async def receive() -> Message:
+        return messages.pop()
+
+    headers = [(b"content-type", f"multipart/form-data; boundary={BOUNDARY}".encode())]
+    return IncomingFile(Request({"type": "http", "headers": headers}, receive), max_bytes=10_000)
+
+
+def read(file: IncomingFile) -> bytes:
+    async def gather() -> Sequence[bytes]:
+        return [data async for data in file.body()]
+
+    return b"".join(asyncio.run(gather()))
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 50])
+def test_the_file_comes_as_it_was_sent_however_it_is_cut(pieces: int) -> None:
+    file = incoming(
+        part("other", "o.txt", "not this") + part("file", "a.txt", "a\r\n-b--") + END, pieces=pieces
+    )
+    assert read(file) == b"a\r\n-b--"
+    assert (file.filename, file.file_type, file.size) == ("a.txt", "text/plain", 7)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 50])
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (part("file", "a.txt", "one") + part("file", "b.txt", "two") + END, "more than one field named file"),
+        (part("file", "a.txt", "one, and then nothing").removesuffix("\r\n"), "ends in the middle"),
+        (part("file", "a.txt", ""), "ends in the middle"),
+        (part("file", "a.txt", "") + END, "The file is empty"),
+        (part("other", "a.txt", "one") + END, "no field named file"),
+    ],
+)
+def test_a_form_that_does_not_hold_one_whole_file_is_refused(body: str, sentence: str, pieces: int) -> None:
+    with pytest.raises(Problem, match=sentence) as refused:
+        read(incoming(body, pieces=pieces))
+    assert refused.value.status == 422
+
+
+def test_a_client_that_goes_away_in_the_middle_is_no_bug() -> None:
+    with pytest.raises(Problem, match="cut off"):
+        read(incoming(part("file", "a.txt", "one"), is_cut_off=True))
