@@ -10,6 +10,9 @@ import pypdf
 
 _LINE_HEIGHT = 14
 
+SLOW_HTML = b"<!doctype html><p>" + b"<div>" * 240_000
+"""Takes minutes on any machine: the HTML parser's time grows with the square of the depth (60,000: 4 s)."""
+
 
 @dataclass(frozen=True)
 class Bookmark:

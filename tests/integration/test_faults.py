@@ -19,7 +19,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from contracts import topology
 from services.runtime.headers import CODE_HEADER, REASON_HEADER
 from tests.conftest import running_system
-from tests.documents import pdf
+from tests.documents import SLOW_HTML, pdf
 from tests.system import Json, System, until
 
 PARSE = topology.PARSE.name
@@ -285,7 +285,7 @@ def test_what_an_upload_that_was_killed_has_left_is_removed(frail: System) -> No
 
 
 def test_a_worker_told_to_stop_gives_back_what_it_cannot_finish_in_time(frail: System) -> None:
-    document_id = frail.accept("deep.html", b"<!doctype html><p>" + b"<div>" * 60_000)
+    document_id = frail.accept("deep.html", SLOW_HTML)
     until(lambda: frail.document(document_id)["status"] == "parsing")
     began = time.monotonic()
     frail.kill("parser", signal.SIGTERM)

@@ -18,9 +18,6 @@ from tests.sandbox import MEGABYTE, ignore, sandbox
 
 pytestmark = pytest.mark.anyio
 
-SLOW_HTML = b"<div>" * 60_000
-"""The HTML parser takes half a minute for it: its time grows with the square of the depth."""
-
 Write = Callable[[bytes], Path]
 
 
@@ -103,7 +100,7 @@ async def test_a_failed_document_leaves_the_child_for_the_next(write: Write) -> 
 async def test_a_child_that_is_late_is_killed_and_the_next_document_is_parsed(write: Write) -> None:
     async with sandbox(seconds=1) as box:
         before = children()
-        assert await code_of(box, write(SLOW_HTML), HTML) is FailureCode.PARSE_TIMEOUT
+        assert await code_of(box, write(documents.SLOW_HTML), HTML) is FailureCode.PARSE_TIMEOUT
         assert (await parse(box, write(b"Next."), PLAIN)).page_count is None
         assert not children() & before
 
@@ -118,7 +115,7 @@ async def test_memory_is_limited_and_the_next_document_is_parsed(write: Write) -
 async def test_a_child_that_crashes_fails_its_document_and_is_replaced(write: Write) -> None:
     async with sandbox() as box:
         (child,) = children()
-        parsing = asyncio.create_task(code_of(box, write(SLOW_HTML), HTML))
+        parsing = asyncio.create_task(code_of(box, write(documents.SLOW_HTML), HTML))
         await busy(child)
         os.kill(child, signal.SIGSEGV)
         assert await parsing is FailureCode.PARSER_CRASHED
@@ -128,7 +125,7 @@ async def test_a_child_that_crashes_fails_its_document_and_is_replaced(write: Wr
 async def test_a_child_that_the_kernel_kills_ran_out_of_memory(write: Write) -> None:
     async with sandbox() as box:
         (child,) = children()
-        parsing = asyncio.create_task(code_of(box, write(SLOW_HTML), HTML))
+        parsing = asyncio.create_task(code_of(box, write(documents.SLOW_HTML), HTML))
         await busy(child)
         os.kill(child, signal.SIGKILL)
         assert await parsing is FailureCode.PARSE_MEMORY
@@ -160,7 +157,7 @@ async def test_a_pdf_that_crashes_pdfium_is_read_by_pypdf(write: Write) -> None:
 async def test_cancelling_kills_the_child_and_frees_its_place(write: Write) -> None:
     async with sandbox() as box:
         (child,) = children()
-        parsing = asyncio.create_task(parse(box, write(SLOW_HTML), HTML))
+        parsing = asyncio.create_task(parse(box, write(documents.SLOW_HTML), HTML))
         await busy(child)
         parsing.cancel()
         with pytest.raises(asyncio.CancelledError):
