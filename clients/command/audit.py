@@ -13,7 +13,7 @@ from clients.command.show import at_terminal, json_line, out, plain
 async def audit(tolerance_seconds: float) -> int:
     """Print what was counted and what was found; status 1 when there is a finding. Raises CommandFailed."""
     try:
-        from services.api.audit import Audit, audit
+        from services.api.audit.comparison import Audit, audit
         from services.runtime.availability import is_transient
         from services.runtime.database import create_engine, required_database_url
         from services.runtime.objects import Objects

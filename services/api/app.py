@@ -8,32 +8,32 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from services.api.access import Access, refuse_open_door
-from services.api.admission import Admission
-from services.api.dead_letters import dead_letter_router
-from services.api.deadline import Deadline
-from services.api.deletion import Deletion
-from services.api.envelope import Envelope
+from services.api.access.caller import Access, refuse_open_door
+from services.api.access.tickets import Tickets, run_ticket_expiry
+from services.api.access.tokens import create_tokens
+from services.api.documents.admission import Admission
+from services.api.documents.deletion import Deletion
+from services.api.documents.uploads import Uploads
 from services.api.events.log import EventLog
-from services.api.graveyard import Graveyard
+from services.api.http.deadline import Deadline
+from services.api.http.envelope import Envelope
+from services.api.http.problems import install_problems
+from services.api.http.rates import Rates
 from services.api.openapi import Api
 from services.api.parts import Parts
-from services.api.problems import install_problems
-from services.api.producers import Producers
-from services.api.projector import Projector
-from services.api.query_embedder import QueryEmbedder
-from services.api.rates import Rates
-from services.api.receipts import Receipts
+from services.api.projection.projector import Projector
+from services.api.recovery.dead_letters import DeadLetterQueues
+from services.api.recovery.deaths import dead_letter_router
+from services.api.recovery.sweeper import Sweeper
 from services.api.routes import dead_letters, documents, events, session, tickets, webhook
 from services.api.routes.asyncapi import asyncapi_router
 from services.api.routes.docs import docs_router
 from services.api.routes.operations import operations_router
 from services.api.routes.page import page_router
-from services.api.sweeper import Sweeper
-from services.api.tickets import Tickets, run_ticket_expiry
-from services.api.tokens import create_tokens
-from services.api.uploads import Uploads
-from services.api.webhook import Webhook
+from services.api.search.query_embedder import QueryEmbedder
+from services.api.webhook.producers import Producers
+from services.api.webhook.receipts import Receipts
+from services.api.webhook.reports import Webhook
 from services.runtime.availability import Unavailable
 from services.runtime.broker import create_broker
 from services.runtime.database import create_engine, required_database_url
@@ -87,7 +87,7 @@ def create_parts(settings: Settings) -> Parts:
         producers=Producers.of(settings),
         rates=rates,
         admission=admission,
-        graveyard=Graveyard(engine, settings.rabbitmq_url),
+        dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
     )
 
 

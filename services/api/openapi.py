@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.api.access import COOKIE
-from services.api.webhook import ReportedStatus
+from services.api.access.caller import COOKIE
+from services.api.webhook.reports import ReportedStatus
 
 _COMPONENT = "#/components/schemas/{model}"
 _METHODS = ("get", "post", "delete")

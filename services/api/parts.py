@@ -6,17 +6,17 @@ from fastapi import Request
 from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.access import Access
-from services.api.admission import Admission
-from services.api.deletion import Deletion
+from services.api.access.caller import Access
+from services.api.documents.admission import Admission
+from services.api.documents.deletion import Deletion
+from services.api.documents.uploads import Uploads
 from services.api.events.log import EventLog
-from services.api.graveyard import Graveyard
-from services.api.producers import Producers
-from services.api.projector import Projector
-from services.api.query_embedder import QueryEmbedder
-from services.api.rates import Rates
-from services.api.uploads import Uploads
-from services.api.webhook import Webhook
+from services.api.http.rates import Rates
+from services.api.projection.projector import Projector
+from services.api.recovery.dead_letters import DeadLetterQueues
+from services.api.search.query_embedder import QueryEmbedder
+from services.api.webhook.producers import Producers
+from services.api.webhook.reports import Webhook
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
 from services.runtime.settings import Settings
@@ -42,7 +42,7 @@ class Parts:
     producers: Producers
     rates: Rates
     admission: Admission
-    graveyard: Graveyard
+    dead_letters: DeadLetterQueues
 
 
 def parts_of(request: Request) -> Parts:

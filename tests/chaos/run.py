@@ -12,7 +12,7 @@ from pathlib import Path
 from contracts.events import StatusEvent
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
-from services.api.audit import Audit, audit
+from services.api.audit.comparison import Audit, audit
 from services.runtime.database import create_engine
 from services.runtime.objects import Objects
 from tests.chaos.load import Load

@@ -20,9 +20,9 @@ from contracts.events import DocumentDeleted, LogEvent, StatusEvent
 from contracts.statuses import FOLLOWS, Status
 from services.api.events.log import EventLog
 from services.api.events.position import Position
-from services.api.projected_position import move_position, read_position
-from services.api.projection import DocumentState
-from services.api.projector import Projector, project_next
+from services.api.projection.fold import DocumentState
+from services.api.projection.position import move_position, read_position
+from services.api.projection.projector import Projector, project_next
 from services.runtime.database import create_engine
 from services.runtime.migrate import migrate
 from services.runtime.tables import documents, projections
@@ -44,7 +44,7 @@ PROJECTED = [documents.c.document_id, documents.c.filename, documents.c.owner_id
 PROJECTOR = """
 import asyncio, sys
 from services.api.events.log import EventLog
-from services.api.projector import Projector
+from services.api.projection.projector import Projector
 from services.runtime.database import create_engine
 
 async def main():
@@ -279,7 +279,7 @@ async def test_an_event_that_the_table_refuses_is_left_out_and_those_beside_it_a
 async def test_a_replica_that_lags_behind_waits_and_takes_nobody_back(
     vhost_url: str, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.projector.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("services.api.projection.projector.IDLE_SECONDS", 0.05)
     await declare_topology(vhost_url)
     engine = await prepare(fresh_database_url)
     logs = [EventLog(vhost_url), EventLog(vhost_url)]

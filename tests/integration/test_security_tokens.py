@@ -17,8 +17,8 @@ import pytest
 from httpx_sse import EventSource, ServerSentEvent
 
 from contracts.commands import QueryEmbedding
-from services.api.access import Caller
-from services.api.search import SearchRequest, search
+from services.api.access.caller import Caller
+from services.api.search.nearest import SearchRequest, search
 from services.runtime.database import create_engine
 from tests.guarded import SECRET, Guarded, bearer, token
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook as Signer
 
-from services.api import producers
+from services.api.webhook import producers
 from stagecast_client import EventStream, Notifier
 from tests.guarded import KEY, LIMITED_KEY, OLD_KEY, SIGNING_SECRET, WEBHOOK, Guarded, bearer, token
 

@@ -3,8 +3,8 @@
 import pytest
 from starlette.requests import Request
 
-from services.api.origins import refuse_other_hosts, refuse_other_origins
-from services.api.problems import Problem
+from services.api.access.origins import refuse_other_hosts, refuse_other_origins
+from services.api.http.problems import Problem
 
 
 def request(method: str = "GET", **headers: str) -> Request:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.api.problems import Problem
-from services.api.rates import ADDRESS, TRACKED, USER, Rates, address_key, rate_headers
+from services.api.http.problems import Problem
+from services.api.http.rates import ADDRESS, TRACKED, USER, Rates, address_key, rate_headers
 from services.runtime.settings import Settings
 
 pytestmark = pytest.mark.anyio

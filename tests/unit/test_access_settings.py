@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from services.api.access import refuse_open_door
+from services.api.access.caller import refuse_open_door
 from services.runtime.access_settings import secret_bytes
 from services.runtime.settings import Settings
 

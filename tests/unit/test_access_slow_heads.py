@@ -6,7 +6,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from services.api.guarded_protocol import GuardedProtocol
+from services.api.http.guarded_protocol import GuardedProtocol
 
 pytestmark = pytest.mark.anyio
 

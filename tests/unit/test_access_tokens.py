@@ -13,8 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from services.api.signing_keys import COOLDOWN_SECONDS, FRESH_SECONDS, MAX_BYTES, STALE_SECONDS, SigningKeys
-from services.api.tokens import InvalidToken, PublishedKeyTokens, Rules, SharedSecretTokens
+from services.api.access.signing_keys import (
+    COOLDOWN_SECONDS,
+    FRESH_SECONDS,
+    MAX_BYTES,
+    STALE_SECONDS,
+    SigningKeys,
+)
+from services.api.access.tokens import InvalidToken, PublishedKeyTokens, Rules, SharedSecretTokens
 from services.runtime.availability import Unavailable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 import uvloop
 
-from services.api.access import LOCAL_USER
+from services.api.access.caller import LOCAL_USER
 from services.api.events.connection import TransportClient
 from services.api.events.filters import Filter, View
 from services.api.events.hub import Hub

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.api.access import LOCAL_USER, Caller
+from services.api.access.caller import LOCAL_USER, Caller
 from services.api.events.batches import Batch
 from services.api.events.client import Client
 from services.api.events.filters import Filter, View
@@ -20,7 +20,7 @@ from services.api.events.log import EventLog
 from services.api.events.position import Position
 from services.api.events.ring import Ring
 from services.api.events.wish import Limits, Wish
-from services.api.problems import Problem
+from services.api.http.problems import Problem
 from tests.fakes.entries import entry
 
 ALL = View(LOCAL_USER, Filter())

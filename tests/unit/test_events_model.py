@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from contracts.events import StatusEvent
 from contracts.statuses import Status
-from services.api.access import Caller
+from services.api.access.caller import Caller
 from services.api.events import fanout, replay
 from services.api.events.batches import Batch
 from services.api.events.client import Client

@@ -5,8 +5,8 @@ import pytest
 from fastapi import Request
 from starlette.types import Message
 
-from services.api.multipart import IncomingFile
-from services.api.problems import Problem
+from services.api.documents.multipart import IncomingFile
+from services.api.http.problems import Problem
 
 BOUNDARY = "b"
 END = f"--{BOUNDARY}--\r\n"

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook as Signature
 
 import stagecast_client
 from contracts.events import StatusEvent
-from services.api.webhook import ReportedStatus
+from services.api.webhook.reports import ReportedStatus
 from stagecast_client import AsyncNotifier, NotDelivered, Notifier
 from stagecast_client import notifier as module
 

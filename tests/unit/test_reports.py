@@ -8,8 +8,8 @@ import pytest
 
 from contracts.events import StatusEvent
 from contracts.statuses import Status
-from services.api.problems import Problem
-from services.api.webhook import decode_report, event_of
+from services.api.http.problems import Problem
+from services.api.webhook.reports import decode_report, event_of
 
 
 def event(**report: Any) -> StatusEvent:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.access import refuse_open_door
+from services.api.access.caller import refuse_open_door
 from services.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]

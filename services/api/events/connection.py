@@ -13,7 +13,7 @@ from starlette.types import Scope
 from services.api.events.batches import Batch
 from services.api.events.client import Client
 from services.api.events.frames import LAST_CHUNK, encode_chunk
-from services.api.guarded_protocol import GuardedProtocol
+from services.api.http.guarded_protocol import GuardedProtocol
 
 EXTENSION = "stagecast.connection"
 

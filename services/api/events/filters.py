@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from contracts.events import DocumentDeleted, LogEvent, StatusEvent
-from services.api.access import Caller
-from services.api.file_types import has_file_type
+from services.api.access.caller import Caller
+from services.api.documents.file_types import has_file_type
 
 
 @dataclass(frozen=True)

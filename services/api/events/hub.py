@@ -23,7 +23,7 @@ from services.api.events.ring import Ring
 from services.api.events.signs import due_at, sign_of_life
 from services.api.events.wheel import Wheel
 from services.api.events.wish import Limits, Wish
-from services.api.problems import Problem, unavailable
+from services.api.http.problems import Problem, unavailable
 from services.runtime.logs import get_logger
 
 STALL_SECONDS = 60.0

@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import StatusEvent
 from contracts.statuses import TERMINAL
-from services.api.catalog import snapshot
+from services.api.documents.catalog import snapshot
 from services.api.events.filters import View
 from services.api.events.frames import encode_frame
 from services.api.events.position import Position
-from services.api.projected_position import read_position
+from services.api.projection.position import read_position
 from services.runtime.tables import documents
 
 

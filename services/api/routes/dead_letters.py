@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends, Request
 
 from contracts.wire import WireModel
-from services.api.access import administrator
-from services.api.graveyard import DeadLetter
+from services.api.access.caller import administrator
+from services.api.http.problems import Problem
 from services.api.parts import parts_of
-from services.api.problems import Problem
+from services.api.recovery.dead_letters import DeadLetter
 
 router = APIRouter(prefix="/api/v1", tags=["dead letters"], dependencies=[Depends(administrator)])
 
@@ -26,12 +26,12 @@ class Redriven(WireModel):
 @router.get("/dead-letters")
 async def dead_letters(request: Request) -> DeadLetters:
     """The messages that stages gave up, the oldest of each stage first."""
-    return DeadLetters(items=await parts_of(request).graveyard.read())
+    return DeadLetters(items=await parts_of(request).dead_letters.read())
 
 
 @router.post("/dead-letters/{dead_letter_id}/redrive", status_code=202)
 async def redrive(request: Request, dead_letter_id: str) -> Redriven:
     """Process a message again; where its document has failed, that starts a new attempt."""
-    if not await parts_of(request).graveyard.redrive(dead_letter_id):
+    if not await parts_of(request).dead_letters.redrive(dead_letter_id):
         raise Problem(404, "There is no such dead letter.")
     return Redriven(dead_letter_id=dead_letter_id)

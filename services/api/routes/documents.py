@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.statuses import Status
-from services.api.access import AnyCaller
-from services.api.catalog import list_chunks, list_documents, read_document
-from services.api.multipart import IncomingFile
+from services.api.access.caller import AnyCaller
+from services.api.documents.catalog import list_chunks, list_documents, read_document
+from services.api.documents.multipart import IncomingFile
+from services.api.documents.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
+from services.api.http.problems import Problem
 from services.api.openapi import FILE_BODY
 from services.api.parts import parts_of
-from services.api.problems import Problem
-from services.api.search import SearchRequest, SearchResult, search
-from services.api.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
+from services.api.search.nearest import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
 

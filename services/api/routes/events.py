@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 
 from contracts.statuses import Status
-from services.api.access import StreamCaller
+from services.api.access.caller import StreamCaller
 from services.api.events.filters import Filter, View
 from services.api.events.hub import Hub
 from services.api.events.response import EventStreamResponse

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import StringConstraints
 
 from contracts.wire import WireModel
-from services.api.access import COOKIE
-from services.api.origins import refuse_other_origins
+from services.api.access.caller import COOKIE
+from services.api.access.origins import refuse_other_origins
+from services.api.access.tokens import MAX_TOKEN_CHARACTERS
 from services.api.parts import parts_of
-from services.api.tokens import MAX_TOKEN_CHARACTERS
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
 

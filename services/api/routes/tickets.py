@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 
 from contracts.wire import WireModel
-from services.api.access import AnyCaller
+from services.api.access.caller import AnyCaller
+from services.api.access.tickets import TICKET_SECONDS
 from services.api.parts import parts_of
-from services.api.tickets import TICKET_SECONDS
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 

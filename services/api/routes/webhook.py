@@ -4,12 +4,12 @@ import re
 
 from fastapi import APIRouter, Request
 
-from services.api.body import bounded_body, refuse_announced
+from services.api.http.body import bounded_body, refuse_announced
+from services.api.http.problems import Problem
+from services.api.http.rates import PRODUCER
 from services.api.openapi import REPORT_BODY, WEBHOOK_DOOR
 from services.api.parts import parts_of
-from services.api.problems import Problem
-from services.api.rates import PRODUCER
-from services.api.webhook import MAX_BODY_BYTES, Accepted, decode_report
+from services.api.webhook.reports import MAX_BODY_BYTES, Accepted, decode_report
 
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
 

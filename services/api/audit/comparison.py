@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.events import StatusEvent
 from contracts.statuses import RANK, TERMINAL, Status
-from services.api.audit_questions import QUESTIONS
+from services.api.audit.questions import QUESTIONS
 from services.api.events.entry import Entry
 from services.api.events.position import Position
 from services.api.events.stream_queue import consume_stream, mark_log
-from services.api.graveyard import Graveyard
-from services.api.projected_position import read_position
-from services.api.projection import DocumentState, replay_states
+from services.api.projection.fold import DocumentState, replay_states
+from services.api.projection.position import read_position
+from services.api.recovery.dead_letters import DeadLetterQueues
 from services.runtime.connection import broker_connection
 from services.runtime.objects import Objects
 
@@ -214,7 +214,7 @@ async def _look_at_queues(result: Audit, engine: AsyncEngine, rabbitmq_url: str)
     query = text(
         "SELECT status FROM documents WHERE document_id = :id AND deleted_at IS NULL AND sha256 IS NOT NULL"
     )
-    for letter in await Graveyard(engine, rabbitmq_url).read():
+    for letter in await DeadLetterQueues(engine, rabbitmq_url).read():
         async with engine.connect() as database:
             status = await database.scalar(query, {"id": letter.document_id})
         if status not in (None, Status.FAILED.value):

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import QueryEmbedding
 from contracts.wire import DocumentId, WireModel
-from services.api.access import Caller
+from services.api.access.caller import Caller
 from services.runtime.vector_index import MAX_INDEXED_DIMENSIONS
 
 QUOTATION_WORDS = 4

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.statuses import Status
-from services.api.projection import DocumentState, storable
+from services.api.projection.fold import DocumentState, storable
 from services.runtime.tables import documents
 
 _FIELDS = tuple(DocumentState.__dataclass_fields__)
@@ -49,7 +49,7 @@ class Row:
     attempt: int
 
 
-async def read(connection: AsyncConnection, document_ids: Sequence[str]) -> dict[str, Row]:
+async def read_rows(connection: AsyncConnection, document_ids: Sequence[str]) -> dict[str, Row]:
     """The rows that there are, by document id."""
     if not document_ids:
         return {}
@@ -60,7 +60,7 @@ async def read(connection: AsyncConnection, document_ids: Sequence[str]) -> dict
     }
 
 
-async def write(
+async def write_rows(
     connection: AsyncConnection, before: Mapping[str, Row], after: Mapping[str, DocumentState]
 ) -> None:
     """Bring the rows from ``before`` to ``after``: what is no longer there is deleted unless it was uploaded."""

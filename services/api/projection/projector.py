@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.events import DocumentDeleted
 from contracts.statuses import TERMINAL, Status
-from services.api import projected_rows
 from services.api.events.entry import Entry
 from services.api.events.log import EventLog
 from services.api.events.position import Gap, Position
-from services.api.projected_position import move_position, read_position
-from services.api.projection import replay_states
+from services.api.projection.fold import replay_states
+from services.api.projection.position import move_position, read_position
+from services.api.projection.rows import read_rows, write_rows
 from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.logs import get_logger
 
@@ -167,9 +167,7 @@ async def apply(
 
 
 async def _apply_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-    rows = await projected_rows.read(
-        connection, sorted({one.event.document_id for one in entries if one.event})
-    )
+    rows = await read_rows(connection, sorted({one.event.document_id for one in entries if one.event}))
     begun = {document_id: row.attempt for document_id, row in rows.items() if row.is_uploaded}
     after = replay_states({document_id: row.state for document_id, row in rows.items()}, begun, entries)
-    await projected_rows.write(connection, rows, after)
+    await write_rows(connection, rows, after)

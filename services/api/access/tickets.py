@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.tokens import Claims
+from services.api.access.tokens import Claims
 from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.logs import get_logger
 from services.runtime.tables import tickets

@@ -1,4 +1,4 @@
-"""What the API shows of a document: its fields as CONTRACT.md names them."""
+"""What the API shows of a document and of its chunks."""
 
 from datetime import datetime
 from typing import Any

@@ -15,7 +15,7 @@ from typing import Any
 from throttled.asyncio import RateLimiterType, Throttled
 from throttled.asyncio.store import BaseStore, MemoryStore, RedisStore
 
-from services.api.problems import Problem
+from services.api.http.problems import Problem
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fastapi import HTTPException, Request
 from starlette.types import Message, Receive
 
-from services.api.problems import Problem
+from services.api.http.problems import Problem
 
 MIN_BYTES_PER_SECOND = 16 * 1024
 

@@ -8,11 +8,11 @@ from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import ColumnElement, true
 
-from services.api.origins import LOOPBACK, refuse_other_hosts, refuse_other_origins
-from services.api.problems import Problem
-from services.api.rates import USER, Rates
-from services.api.tickets import InvalidTicket, Tickets
-from services.api.tokens import ADMIN, Claims, InvalidToken, Tokens
+from services.api.access.origins import LOOPBACK, refuse_other_hosts, refuse_other_origins
+from services.api.access.tickets import InvalidTicket, Tickets
+from services.api.access.tokens import ADMIN, Claims, InvalidToken, Tokens
+from services.api.http.problems import Problem
+from services.api.http.rates import USER, Rates
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 from services.runtime.tables import documents

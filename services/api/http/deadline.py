@@ -9,7 +9,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.problems import unavailable
+from services.api.http.problems import unavailable
 from services.runtime.availability import forget
 
 UNBOUNDED = re.compile(r"GET /api/v1/events|POST /api/v1/documents")

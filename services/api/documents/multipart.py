@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 from streaming_form_data import ParseFailedException, StreamingFormDataParser
 from streaming_form_data.targets import BaseTarget
 
-from services.api.problems import Problem
+from services.api.http.problems import Problem
 from services.runtime.mediatype import SUPPORTED, detect
 
 HEAD_BYTES = 64 * 1024

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import jwt
 
-from services.api.signing_keys import SigningKeys, UnknownKey
+from services.api.access.signing_keys import SigningKeys, UnknownKey
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 

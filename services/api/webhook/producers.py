@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from standardwebhooks.webhooks import Webhook as Signature
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from services.api.problems import Problem
+from services.api.http.problems import Problem
 from services.runtime.access_settings import secret_bytes
 from services.runtime.settings import Settings
 

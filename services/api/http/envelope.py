@@ -7,11 +7,11 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.body import PatientReceive
-from services.api.methods import as_read
-from services.api.problems import Problem, problem_of
-from services.api.rates import ADDRESS, Rates, address_key, rate_headers
-from services.api.security_headers import security_headers
+from services.api.http.body import PatientReceive
+from services.api.http.methods import as_read
+from services.api.http.problems import Problem, problem_of
+from services.api.http.rates import ADDRESS, Rates, address_key, rate_headers
+from services.api.http.security_headers import security_headers
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 

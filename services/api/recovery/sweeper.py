@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.deletion import Deletion
-from services.api.silence import remind_silent
-from services.api.uploads import forget_upload
+from services.api.documents.deletion import Deletion
+from services.api.documents.uploads import forget_upload
+from services.api.recovery.silence import remind_silent
 from services.runtime.attempts import command, launch
 from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.ending import announce

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils import uuid7
 
 from contracts.statuses import Status
-from services.api.access import Caller
-from services.api.admission import Admission
-from services.api.multipart import IncomingFile
-from services.api.problems import Problem
+from services.api.access.caller import Caller
+from services.api.documents.admission import Admission
+from services.api.documents.multipart import IncomingFile
+from services.api.http.problems import Problem
 from services.runtime.attempts import launch, open_next_attempt
 from services.runtime.availability import Unavailable, forget
 from services.runtime.fence import FencedDocument, Superseded

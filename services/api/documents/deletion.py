@@ -7,9 +7,9 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import DocumentDeleted
-from services.api.access import Caller
-from services.api.catalog import NO_SUCH_DOCUMENT
-from services.api.problems import Problem
+from services.api.access.caller import Caller
+from services.api.documents.catalog import NO_SUCH_DOCUMENT
+from services.api.http.problems import Problem
 from services.runtime.objects import Objects
 from services.runtime.publisher import Publisher
 from services.runtime.tables import documents

@@ -11,11 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.statuses import Status
 from contracts.wire import DocumentId, Timestamp
-from services.api.access import Caller
-from services.api.file_types import matches_file_type
-from services.api.problems import Problem
-from services.api.projected_position import read_position
-from services.api.views import (
+from services.api.access.caller import Caller
+from services.api.documents.file_types import matches_file_type
+from services.api.documents.views import (
     COLUMNS,
     ChunkPage,
     ChunkView,
@@ -24,6 +22,8 @@ from services.api.views import (
     DocumentWithPosition,
     document_view,
 )
+from services.api.http.problems import Problem
+from services.api.projection.position import read_position
 from services.runtime.tables import chunks, documents
 
 _CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])

@@ -45,7 +45,7 @@ class DeadLetter(WireModel):
 
 
 @dataclass(frozen=True)
-class Graveyard:
+class DeadLetterQueues:
     """The dead letters of all stages. Methods raise Unavailable."""
 
     engine: AsyncEngine

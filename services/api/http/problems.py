@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.api.methods import allowed_methods
+from services.api.http.methods import allowed_methods
 from services.runtime.availability import Unavailable, is_transient
 from services.runtime.logs import get_logger
 from services.runtime.problem import PROBLEM_TYPE, problem_document

@@ -14,10 +14,10 @@ from uuid_utils import uuid7
 from contracts.events import MAX_MESSAGE_CHARACTERS, EventId, OwnerId, StatusEvent
 from contracts.statuses import Status
 from contracts.wire import DocumentId, Metadata, Timestamp, WireModel
-from services.api.problems import Problem, field_errors
-from services.api.producers import Producer
-from services.api.projector import Projector
-from services.api.receipts import Receipts
+from services.api.http.problems import Problem, field_errors
+from services.api.projection.projector import Projector
+from services.api.webhook.producers import Producer
+from services.api.webhook.receipts import Receipts
 from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
 from services.runtime.tables import documents

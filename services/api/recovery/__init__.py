@@ -1,0 +1,1 @@
+"""What keeps documents from waiting for ever: sweeping, and dead letters."""

@@ -1,0 +1,1 @@
+"""External producers' reports: who sends them, and each of them once."""
