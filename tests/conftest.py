@@ -7,6 +7,7 @@ somebody's own machine, and a failure in continuous integration (``CI`` set).
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from tests.system import System
 from tests.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 
 CHROMIUM = Path("/usr/bin/chromium")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever starts the suite in the background has it ignore Ctrl-C, and so would every command that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def missing(reason: str) -> NoReturn:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import chromium_running, complaints
@@ -30,11 +31,16 @@ def test_a_person_signs_in_and_the_page_goes_on_by_cookie(guarded: Guarded, chro
         assert heard == []
 
 
-def test_the_docs_page_works_without_anything_from_elsewhere(guarded: Guarded, chromium: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/docs", "/api/v1/documents"), ("/asyncapi", "stagecast.parse")]
+)
+def test_what_describes_the_system_works_without_anything_from_elsewhere(
+    guarded: Guarded, chromium: Path, path: str, shown: str
+) -> None:
     with chromium_running(chromium) as browser, browser.new_context() as context:
         page = context.new_page()
         heard = complaints(page)
-        page.goto(f"{guarded.system.url}/docs")
+        page.goto(guarded.system.url + path)
 
-        expect(page.get_by_text("/api/v1/documents", exact=True).first).to_be_visible(timeout=15_000)
+        expect(page.get_by_text(shown, exact=True).first).to_be_visible(timeout=15_000)
         assert heard == []
