@@ -1,8 +1,8 @@
 """One writer for everybody: it visits clients in slices and gives each the batch for its cursor.
 
 An event that comes alone goes out at once. Under load the writer rests between its rounds, the longer the more
-clients there are, so that events gather and each client gets several in one write: it costs about the same for one
-event as for fifty, and is nearly all that fan-out costs.
+clients there are and the faster events come, so that they gather and each client gets several in one write: it
+costs about the same for one event as for fifty, and is nearly all that fan-out costs.
 """
 
 import asyncio
@@ -16,8 +16,10 @@ SLICE = 128
 """Clients visited in one turn of the event loop, so that requests get theirs."""
 REST_SECONDS = (0.004, 0.1)
 """Shortest and longest rest after a round."""
-REST_RATIO = 3.0
-"""Of a rest to the round before it: writing takes a quarter of the process's time at most."""
+REST_RATIO = 1.0
+"""Of a rest to the round before it: writing takes half of the process's time at most."""
+BUSY_REST_RATIO = 3.0
+"""The same when events came during the round, as they do in a burst: a quarter, and more gather."""
 
 
 class Fanout:
@@ -83,7 +85,8 @@ class Fanout:
 
     def _end_round(self, ring: Ring | None) -> None:
         shortest, longest = REST_SECONDS
-        rest = REST_RATIO * (time.monotonic() - self._round_began_at)
+        ratio = BUSY_REST_RATIO if self._is_behind else REST_RATIO
+        rest = ratio * (time.monotonic() - self._round_began_at)
         self._next_round_at = asyncio.get_running_loop().time() + min(max(rest, shortest), longest)
         self._armed = None
         if ring is not None and self._is_behind:
