@@ -43,7 +43,7 @@ from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
 from services.runtime.settings import Settings
 from services.runtime.topology import declare_topology
-from services.runtime.vital import watch
+from services.runtime.vital import end, watch
 
 START_SECONDS = 60.0
 """How long the broker may take to show the end of the log; then the start is given up."""
@@ -156,9 +156,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.freeze()  # what stands now stays: looking through it again stops all streams for 70 ms
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await parts.access.close()
         await parts.query_embedder.close()
         await parts.broker.stop()

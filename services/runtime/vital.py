@@ -3,7 +3,11 @@
 import asyncio
 import signal
 
+from services.runtime.availability import forget
 from services.runtime.logs import get_logger
+
+AGAIN_SECONDS = 3.0
+"""Longer than what is cancelled takes to close its connections, which shall not be cut short."""
 
 log = get_logger(__name__)
 
@@ -12,6 +16,21 @@ def watch(task: asyncio.Task[None]) -> asyncio.Task[None]:
     """Stop the process in order when a task that is to run for ever ends, unless it was cancelled."""
     task.add_done_callback(_stop_unless_cancelled)
     return task
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for their end; those that go on are cancelled again.
+
+    A cancellation can get lost: where it meets what was waited for just as that is done, ``asyncio.wait_for`` of
+    Python 3.11, through which aiormq waits for every answer, returns it, and the task goes on for ever.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        done, pending = await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+        for task in done:
+            forget(task)
 
 
 def stop_process(part: str, error: BaseException | None = None) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from services.runtime.database import create_engine
 from services.runtime.migrate import migrate
 from services.runtime.tables import documents, projections
 from services.runtime.topology import declare_topology
+from services.runtime.vital import end
 
 pytestmark = pytest.mark.anyio
 
@@ -149,9 +149,7 @@ async def project_until(engine: AsyncEngine, log: EventLog, goal: Position) -> N
             while (await position(engine)).offset < goal.offset:
                 await asyncio.sleep(0.05)
     finally:
-        projecting.cancel()
-        with suppress(asyncio.CancelledError):
-            await projecting
+        await end(projecting)
 
 
 async def die_often(engine: AsyncEngine, log: EventLog, dice: random.Random) -> int:
@@ -163,9 +161,7 @@ async def die_often(engine: AsyncEngine, log: EventLog, dice: random.Random) -> 
     for _ in range(DEATHS):
         projecting = asyncio.create_task(Projector(engine, log).run())
         await asyncio.sleep(dice.uniform(0.001, life))
-        projecting.cancel()
-        with suppress(asyncio.CancelledError):
-            await projecting
+        await end(projecting)
         before, reached = reached, await position(engine)
         advances += reached != before
         life = min(life * 1.3, 0.5) if reached == before else max(life * 0.7, 0.01)
@@ -205,9 +201,7 @@ async def test_a_projector_that_dies_a_hundred_times_leaves_what_a_fresh_replay_
         await asyncio.gather(project_until(dying, log, goal), project_until(fresh, log, goal))
         survived, replayed = await table(dying), await table(fresh)
     finally:
-        feeding.cancel()
-        with suppress(asyncio.CancelledError):
-            await feeding
+        await end(feeding)
         await dying.dispose()
         await fresh.dispose()
     assert survived == replayed
@@ -239,18 +233,15 @@ async def test_two_projectors_at_once_apply_every_event_once(vhost_url: str, fre
         goal = await end_of(logs[0], vhost_url)
         await project_until(engine, logs[1], goal)
         together = await table(engine)
+        await end(*tasks[2:])
         async with engine.begin() as connection:
-            for task in tasks[2:]:
-                task.cancel()
             await connection.execute(projections.delete())
             await connection.execute(documents.delete())
         await upload(engine)
         await project_until(engine, logs[0], goal)
         assert await table(engine) == together
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await engine.dispose()
 
 
@@ -269,9 +260,7 @@ async def test_an_event_that_the_table_refuses_is_left_out_and_those_beside_it_a
         await project_until(engine, log, await end_of(log, vhost_url))
         names = {row[0] for row in await table(engine)}
     finally:
-        feeding.cancel()
-        with suppress(asyncio.CancelledError):
-            await feeding
+        await end(feeding)
         await engine.dispose()
     assert names - set(UPLOADED) == {"before", "after"}
 
@@ -287,8 +276,7 @@ async def test_a_replica_that_lags_behind_waits_and_takes_nobody_back(
     lagging, living = logs
     try:
         await asyncio.gather(*(log.opened() for log in logs))
-        tasks[0].cancel()
-        await asyncio.wait([tasks[0]])
+        await end(tasks[0])
         lagging._attached.set()  # as while it reads what it has missed
         await publish(vhost_url, [reported("seen-by-one")])
         await project_until(engine, living, goal := await end_of(living, vhost_url))
@@ -297,9 +285,7 @@ async def test_a_replica_that_lags_behind_waits_and_takes_nobody_back(
         assert await position(engine) == goal
         assert await lagging.ends_before(Position.of(goal.offset + 1000, "never was"))
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await engine.dispose()
 
 
@@ -329,9 +315,7 @@ async def test_an_event_of_an_attempt_that_never_began_moves_nothing(
         await project_until(engine, log, await end_of(log, vhost_url))
         statuses = {row.document_id: row.status for row in await table(engine)}
     finally:
-        feeding.cancel()
-        with suppress(asyncio.CancelledError):
-            await feeding
+        await end(feeding)
         await engine.dispose()
     assert statuses[UPLOADED[0]] == "parsed"
 
@@ -378,7 +362,5 @@ async def test_a_reader_waits_for_the_projector_no_longer_than_it_is_told_to(
             await projector.catch_up(seconds=0.2)
         assert time.monotonic() - began >= 0.2
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await engine.dispose()
