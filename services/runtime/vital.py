@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 
-from services.runtime.availability import forget
+from services.runtime.availability import forget, is_cancelled, is_transient
 from services.runtime.logs import get_logger
 
 AGAIN_SECONDS = 3.0
@@ -16,6 +17,19 @@ def watch(task: asyncio.Task[None]) -> asyncio.Task[None]:
     """Stop the process in order when a task that is to run for ever ends, unless it was cancelled."""
     task.add_done_callback(_stop_unless_cancelled)
     return task
+
+
+async def try_step(part: str, step: Callable[[], Awaitable[object]]) -> bool:
+    """Take a step of what goes on for ever; false when it failed, which whoever calls tries again some time."""
+    try:
+        await step()
+    except Exception as error:
+        if is_cancelled():
+            raise asyncio.CancelledError from error
+        if not is_transient(error):
+            log.exception("a step met a bug", part=part)
+        return False
+    return True
 
 
 async def end(*tasks: asyncio.Task[None]) -> None:

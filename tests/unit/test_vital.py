@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.runtime import vital
-from services.runtime.vital import end
+from services.runtime.availability import Unavailable
+from services.runtime.vital import end, try_step
 
 pytestmark = pytest.mark.anyio
 
@@ -42,3 +43,30 @@ async def test_the_end_of_tasks_is_awaited_whatever_they_end_with() -> None:
     await end(failed, asyncio.create_task(asyncio.Event().wait()))  # type: ignore[arg-type]  # it never returns
 
     assert failed.done()
+
+
+@pytest.mark.parametrize("error", [Unavailable("broker", "away"), ValueError("a bug")])
+async def test_a_step_that_fails_may_be_tried_again(error: Exception) -> None:
+    async def fails() -> None:
+        raise error
+
+    async def works() -> None:
+        return None
+
+    assert not await try_step("part", fails)
+    assert await try_step("part", works)
+
+
+async def test_a_step_that_is_cancelled_ends_whatever_error_it_raises_for_it() -> None:
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise AssertionError from None  # as psycopg has it in a pipeline
+
+    step = asyncio.create_task(try_step("part", fails_when_cancelled))
+    await asyncio.sleep(0)
+    step.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await step

@@ -11,17 +11,13 @@ from sqlalchemy import delete, func, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.tokens import Claims
-from services.runtime.availability import is_cancelled, is_transient
-from services.runtime.logs import get_logger
 from services.runtime.tables import tickets
+from services.runtime.vital import try_step
 
 TICKET_SECONDS = 60
 TICKET_BYTES = 32
 EXPIRY_SECONDS = 300.0
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-log = get_logger(__name__)
 
 
 class InvalidTicket(Exception):
@@ -80,13 +76,7 @@ class Tickets:
 async def run_ticket_expiry(tickets: Tickets) -> None:
     """Forget old tickets until cancelled."""
     while True:
-        try:
-            await tickets.drop_old()
-        except Exception as error:
-            if is_cancelled():
-                raise asyncio.CancelledError from error
-            if not is_transient(error):
-                log.exception("forgetting tickets met a bug")
+        await try_step("tickets", tickets.drop_old)
         await asyncio.sleep(EXPIRY_SECONDS)
 
 

@@ -21,6 +21,7 @@ from services.api.projection.position import move_position, read_position
 from services.api.projection.rows import read_rows, write_rows
 from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.logs import get_logger
+from services.runtime.vital import try_step
 
 IDLE_SECONDS = 5.0
 PAUSE_SECONDS = 0.3
@@ -49,13 +50,7 @@ class Projector:
         """Project until cancelled; waits for a broker or a database that is away."""
         await self._log.opened()
         while True:
-            try:
-                await self._go_on()
-            except Exception as error:
-                if is_cancelled():
-                    raise asyncio.CancelledError from error
-                if not is_transient(error):
-                    log.exception("the projector met a bug")
+            if not await try_step("projector", self._go_on):
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def catch_up(self, seconds: float = PATIENCE_SECONDS) -> None:

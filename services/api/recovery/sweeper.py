@@ -4,7 +4,6 @@ Every step may run on several replicas at once, and twice: all that it does is s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -17,7 +16,6 @@ from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import forget_upload
 from services.api.recovery.silence import remind_silent
 from services.runtime.attempts import command, launch
-from services.runtime.availability import is_cancelled, is_transient
 from services.runtime.ending import announce
 from services.runtime.fence import FencedDocument, Superseded
 from services.runtime.logs import get_logger
@@ -25,6 +23,7 @@ from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
 from services.runtime.settings import Settings
 from services.runtime.tables import documents, upload_reservations, webhook_receipts
+from services.runtime.vital import try_step
 
 RECEIPTS_KEPT = timedelta(days=4)
 BATCH = 100
@@ -58,7 +57,7 @@ class Sweeper:
                 self.forget_uploads,
                 self.drop_old_receipts,
             ):
-                await _attempt(step)
+                await try_step("sweeper", step)
             await asyncio.sleep(self.settings.sweep_seconds)
 
     async def launch_forgotten(self) -> int:
@@ -111,7 +110,7 @@ class Sweeper:
             )
         )
         for document_id, owner_id in rows:
-            await _attempt(partial(self.deletion.finish, document_id, owner_id))
+            await try_step("sweeper", partial(self.deletion.finish, document_id, owner_id))
         return len(rows)
 
     async def forget_uploads(self) -> int:
@@ -123,7 +122,7 @@ class Sweeper:
             )
         )
         for (document_id,) in rows:
-            await _attempt(partial(forget_upload, self.engine, self.deletion.objects, document_id))
+            await try_step("sweeper", partial(forget_upload, self.engine, self.deletion.objects, document_id))
         return len(rows)
 
     async def drop_old_receipts(self) -> None:
@@ -143,14 +142,3 @@ def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":
     return select(documents.c.document_id, *columns).where(
         documents.c.sha256.is_not(None), documents.c.deleted_at.is_(None)
     )
-
-
-async def _attempt(step: Callable[[], Awaitable[object]]) -> None:
-    """Let what fails, fail by itself: it is tried again at the next sweep."""
-    try:
-        await step()
-    except Exception as error:
-        if is_cancelled():
-            raise asyncio.CancelledError from error
-        if not is_transient(error):
-            log.exception("the sweeper met a bug")
