@@ -23,6 +23,10 @@ DOCUMENT_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 DocumentId = Annotated[str, StringConstraints(pattern=DOCUMENT_ID_PATTERN)]
 
 
+MAX_DEPTH = 100
+"""Of objects and arrays within each other; pydantic's reader of JSON stops at 200, and the log is read with it."""
+
+
 def rfc3339(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds: ``2026-11-22T06:00:00.123Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -43,9 +47,21 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _as_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """Refuse what JSON in UTF-8 can't say: half of a surrogate pair, infinity. Raises ValueError."""
+    """Refuse what JSON in UTF-8 can't say (half of a surrogate pair, infinity), or readers won't read.
+
+    Raises ValueError.
+    """
+    if _is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"is nested more than {MAX_DEPTH} deep")
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     return value
+
+
+def _is_deeper(value: JsonValue, depth: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_is_deeper(one, depth - 1) for one in inner)
 
 
 Timestamp = Annotated[

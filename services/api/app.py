@@ -75,7 +75,7 @@ def create_parts(settings: Settings) -> Parts:
         projector=projector,
         uploads=Uploads(engine, objects, publisher, reporter, admission, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
-        webhook=Webhook(engine, publisher, Receipts(engine), projector),
+        webhook=Webhook(engine, publisher, Receipts(engine)),
         query_embedder=QueryEmbedder(settings.rabbitmq_url),
         access=Access(
             create_tokens(settings),

@@ -22,10 +22,11 @@ async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int
     """
     now = datetime.now(UTC)
     lock = (
-        select(documents.c.document_id)
+        # The end is looked at once the row is locked, and no condition of the lock: whoever announces it has the
+        # row until then, and a row that does not fit the conditions yet is not waited for.
+        select(documents.c.announced_at)
         .where(documents.c.document_id == document_id, documents.c.attempt == ended)
         .where(documents.c.deleted_at.is_(None), documents.c.sha256.is_not(None))
-        .where(documents.c.announced_at.is_not(None))
         .with_for_update()
     )
     bump = (
@@ -43,7 +44,7 @@ async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int
         .returning(documents.c.owner_id, documents.c.filename, documents.c.file_type, documents.c.size)
     )
     async with engine.begin() as connection:
-        if (await connection.execute(lock)).one_or_none() is None:
+        if await connection.scalar(lock) is None:
             raise Superseded(f"{document_id} attempt {ended}")
         row = (await connection.execute(bump)).one()
     owner_id, filename, file_type, size = row

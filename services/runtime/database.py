@@ -31,7 +31,13 @@ def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=10,
         pool_pre_ping=True,
         hide_parameters=True,  # an error of a statement is logged, and what was in it is somebody's
-        connect_args={"connect_timeout": 5, "application_name": "stagecast", **_KEEPALIVES},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "stagecast",
+            # Python's years are 1 to 9999: what fits in UTC need not in the server's own zone.
+            "options": "-c timezone=UTC",
+            **_KEEPALIVES,
+        },
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -85,6 +85,16 @@ documents = Table(
     ),
 )
 
+document_owners = Table(
+    "document_owners",
+    metadata,
+    # Of reported documents from their first report on, and of deleted ones.
+    Column("document_id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("document_owners_age", "noted_at"),
+)
+
 upload_reservations = Table(
     "upload_reservations",
     metadata,

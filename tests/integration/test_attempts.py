@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.events import LogEvent
-from services.runtime.attempts import launch
+from services.runtime.attempts import launch, open_next_attempt
 from services.runtime.database import create_engine
-from services.runtime.fence import FencedDocument
+from services.runtime.fence import FencedDocument, Superseded
 from services.runtime.migrate import migrate
 from services.runtime.publisher import Publisher
 from services.runtime.reporter import Reporter
@@ -66,3 +66,23 @@ async def test_nothing_is_said_of_a_document_that_was_deleted_or_moved_on_meanwh
     recorder = Recorder()
     await launch(engine, recorder, Reporter(recorder, "api"), DOCUMENT)
     assert recorder.published == []
+
+
+async def test_an_attempt_begins_though_the_end_of_the_last_is_being_announced(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(select(documents.c.attempt).with_for_update(key_share=True, read=True))
+        beginning = asyncio.create_task(open_next_attempt(engine, "document", ended=1))
+        await asyncio.wait([beginning], timeout=0.2)
+        await connection.execute(update(documents).values(announced_at=func.now()))
+
+    assert (await beginning).attempt == 2
+
+
+async def test_no_attempt_begins_before_the_last_has_ended(engine: AsyncEngine) -> None:
+    with pytest.raises(Superseded):
+        await open_next_attempt(engine, "document", ended=1)
+
+
+async def test_moments_are_read_in_utc_whatever_the_servers_zone(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SHOW timezone")) == "UTC"

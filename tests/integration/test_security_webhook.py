@@ -262,6 +262,38 @@ def test_an_event_of_somebodys_document_reaches_nobody_else(guarded: Guarded) ->
     assert [event["ownerId"] for event in events_of(guarded, theirs)] == ["bob"]
 
 
+def test_a_report_right_after_the_first_one_has_its_owner(guarded: Guarded) -> None:
+    for number in range(5):
+        assert (
+            guarded.notify(documentId=f"new-{number}", status="parsing", ownerId="alice").status_code == 202
+        )
+        assert guarded.notify(documentId=f"new-{number}", status="parsed").status_code == 202
+
+    owners = {event["ownerId"] for number in range(5) for event in events_of(guarded, f"new-{number}")}
+    assert owners == {"alice"}
+
+
+def test_what_is_reported_of_a_deleted_document_is_its_owners(guarded: Guarded) -> None:
+    uploaded = guarded.owned("alice", "deleted-uploaded")
+    guarded.notify(documentId="deleted-reported", status="parsing", ownerId="alice")
+    assert len(events_of(guarded, "deleted-reported")) == 1
+    for document_id in (uploaded, "deleted-reported"):
+        with guarded.client(**bearer("alice")) as client:
+            assert client.delete(f"/api/v1/documents/{document_id}").status_code == 204
+        assert guarded.notify(documentId=document_id, status="failed").status_code == 202
+
+        assert {event["ownerId"] for event in events_of(guarded, document_id)} == {"alice"}
+        with guarded.client(**bearer("bob")) as client:
+            assert client.get(f"/api/v1/documents/{document_id}").status_code == 404
+
+
+def test_a_document_may_be_called_as_a_directory_is(guarded: Guarded) -> None:
+    assert guarded.notify(documentId="..", status="embedded").status_code == 202
+    assert len(events_of(guarded, "..")) == 1
+    with guarded.client(**bearer("root", scope="admin")) as client:
+        assert client.delete("/api/v1/documents/%2E%2E").status_code == 204
+
+
 BODIES = [
     (b"", "application/json", 400),
     (b"{", "application/json", 400),
@@ -272,6 +304,11 @@ BODIES = [
     (b'{"documentId": "../etc", "status": "parsing"}', "application/json", 422),
     (b'{"documentId": "x", "status": "hacked"}', "application/json", 422),
     (b'{"documentId": "x", "status": "parsing", "message": 1}', "application/json", 422),
+    (
+        b'{"documentId": "x", "status": "parsing", "metadata": {"a": %s}}' % (b"[" * 200 + b"]" * 200),
+        "application/json",
+        422,
+    ),
     (b'{"documentId": "x", "status": "parsing"}', "text/plain", 415),
     (b'{"documentId": "x", "status": "parsing"}', "application/x-www-form-urlencoded", 415),
     (b'{"documentId": "x", "message": "%s"}' % (b"a" * 65_536), "application/json", 413),

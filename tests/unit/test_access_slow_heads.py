@@ -1,6 +1,7 @@
 """A head that does not come is not waited for."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 import uvicorn
@@ -51,3 +52,13 @@ async def test_the_second_head_of_a_connection_is_bounded_as_well() -> None:
 
     assert answer.count(b"HTTP/1.1 200") == 1
     assert b"HTTP/1.1 408" in answer
+
+
+@pytest.mark.parametrize("endless", [b"X: y\r\n" * 200_000, b"X: " + b"y" * 1_000_000])
+async def test_who_sends_trailers_without_end_is_cut_off(endless: bytes) -> None:
+    chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+
+    # Sooner than uvicorn's own patience with a connection that is kept alive.
+    with suppress(ConnectionResetError):
+        async with asyncio.timeout(3):
+            assert b"HTTP/1.1 431" in await said_to(chunked + endless)

@@ -20,8 +20,15 @@ from services.api.access.signing_keys import (
     STALE_SECONDS,
     SigningKeys,
 )
-from services.api.access.tokens import InvalidToken, PublishedKeyTokens, Rules, SharedSecretTokens
+from services.api.access.tokens import (
+    InvalidToken,
+    PublishedKeyTokens,
+    Rules,
+    SharedSecretTokens,
+    create_tokens,
+)
 from services.runtime.availability import Unavailable
+from services.runtime.settings import Settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")]
 
@@ -178,3 +185,12 @@ async def test_an_audience_that_is_not_asked_for_is_somebody_elses() -> None:
 
     with pytest.raises(InvalidToken):
         await SharedSecretTokens(secret, RULES).read(jwt.encode({"sub": "alice", "aud": "other"}, secret))
+
+
+async def test_a_short_secret_is_warned_of_and_works() -> None:
+    tokens = create_tokens(Settings(auth_jwt_secret="short"))
+    assert tokens is not None
+
+    claims = await tokens.read(jwt.encode({"sub": "alice"}, "short", algorithm="HS256"))
+
+    assert claims.owner_id == "alice"

@@ -1,7 +1,7 @@
 """Reads a bearer token: a JWT whose ``sub`` is the owner. The algorithm is ours to say."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -55,6 +55,8 @@ class Rules:
     audience: str | None
     issuer: str | None
     leeway_seconds: float
+    refuses_short_keys: bool = True
+    """Of published keys; of a shared secret the start has warned already."""
 
     def check(self, token: str, key: Any, algorithm: str) -> Claims:
         """Verify signature, ``exp``, ``nbf``, ``aud`` and ``iss``; raises InvalidToken.
@@ -69,7 +71,7 @@ class Rules:
                 audience=self.audience,
                 issuer=self.issuer,
                 leeway=self.leeway_seconds,
-                options={"require": ["sub"], "enforce_minimum_key_length": True},
+                options={"require": ["sub"], "enforce_minimum_key_length": self.refuses_short_keys},
             )
         except jwt.PyJWTError as error:
             raise InvalidToken(type(error).__name__) from error
@@ -140,7 +142,7 @@ def create_tokens(settings: Settings) -> Tokens | None:
         if len(settings.auth_jwt_secret.encode()) < SAFE_SECRET_BYTES:
             # Not refused, because an issuer's secret can't always be changed by those who run this.
             log.warning("AUTH_JWT_SECRET is shorter than 32 bytes: it can be found by trying, from one token")
-        return SharedSecretTokens(settings.auth_jwt_secret.encode(), rules)
+        return SharedSecretTokens(settings.auth_jwt_secret.encode(), replace(rules, refuses_short_keys=False))
     if settings.auth_jwks_url:
         return PublishedKeyTokens(SigningKeys(settings.auth_jwks_url), rules)
     return None

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.events import DocumentDeleted
 from services.api.access.caller import Caller
 from services.api.documents.catalog import NO_SUCH_DOCUMENT
+from services.api.documents.owners import note
 from services.api.http.problems import Problem
 from services.runtime.objects import Objects
 from services.runtime.publisher import Publisher
@@ -26,7 +27,7 @@ class Deletion:
     async def delete(self, caller: Caller, document_id: str) -> None:
         """Delete a document that the caller may see; raises Problem 404, Unavailable."""
         lock = (
-            select(documents.c.owner_id)
+            select(documents.c.owner_id, documents.c.sha256)
             .where(documents.c.document_id == document_id, documents.c.deleted_at.is_(None), caller.visible())
             .with_for_update()
         )
@@ -36,13 +37,16 @@ class Deletion:
             if row is None:
                 raise Problem(404, NO_SUCH_DOCUMENT)
             await connection.execute(mark)
-        await self.finish(document_id, row.owner_id)
+            if row.owner_id is not None:  # of whom reports that come later are as well
+                await connection.execute(note(document_id, row.owner_id))
+        await self.finish(document_id, row.owner_id, is_uploaded=row.sha256 is not None)
 
-    async def finish(self, document_id: str, owner_id: str | None) -> None:
+    async def finish(self, document_id: str, owner_id: str | None, *, is_uploaded: bool) -> None:
         """What follows the mark; safe to repeat, so that the sweeper ends what a crash left half done."""
         await self.publisher.event(
             DocumentDeleted(document_id=document_id, owner_id=owner_id, timestamp=datetime.now(UTC))
         )
-        await self.objects.delete(document_id)
+        if is_uploaded:  # else its id is a producer's, and need not be a name that the store takes
+            await self.objects.delete(document_id)
         async with self.engine.begin() as connection:
             await connection.execute(delete(documents).where(documents.c.document_id == document_id))

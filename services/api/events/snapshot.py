@@ -1,5 +1,6 @@
 """The newest event of each document under way, as of one position of the log."""
 
+import asyncio
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -14,6 +15,8 @@ from services.api.events.position import Position
 from services.api.projection.position import read_position
 from services.runtime.tables import documents
 
+ENCODED_AT_ONCE = 100
+
 
 async def read_snapshot(engine: AsyncEngine, view: View) -> tuple[Sequence[bytes], Position]:
     """Frames in the order of the log, so that a client that is cut off in between misses nothing."""
@@ -26,9 +29,13 @@ async def read_snapshot(engine: AsyncEngine, view: View) -> tuple[Sequence[bytes
     async with snapshot(engine) as connection:
         rows = (await connection.execute(query)).all()
         position = await read_position(connection)
-    newest = [
-        (Position.parse(at) or Position.start(), StatusEvent.model_validate(event)) for event, at in rows
-    ]
+    newest = [(Position.parse(at) or Position.start(), event) for event, at in rows]
     newest.sort(key=lambda pair: pair[0].offset)
-    frames = [encode_frame(event.type, event.to_wire(), str(at)) for at, event in newest if view.shows(event)]
+    frames = []
+    for count, (at, stored) in enumerate(newest):
+        if count % ENCODED_AT_ONCE == 0:
+            await asyncio.sleep(0)  # a long queue's worth of frames would keep all streams waiting
+        event = StatusEvent.model_validate(stored)
+        if view.shows(event):
+            frames.append(encode_frame(event.type, event.to_wire(), str(at)))
     return frames, position

@@ -1,6 +1,7 @@
 """Bodies with bounds: in size where a route says so, in time everywhere."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from fastapi import HTTPException, Request
@@ -9,6 +10,8 @@ from starlette.types import Message, Receive
 from services.api.http.problems import Problem
 
 MIN_BYTES_PER_SECOND = 16 * 1024
+MAX_JSON_BYTES = 512 * 1024
+"""Of a body that is read whole before anybody is asked who they are: twice the longest search."""
 
 
 class PatientReceive:
@@ -17,14 +20,17 @@ class PatientReceive:
     As Apache's mod_reqtimeout has it (``body=20,MinRate=16384``): one rule for a search and for a large upload.
     """
 
-    def __init__(self, receive: Receive, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, receive: Receive, seconds: float, clock: Callable[[], float], max_bytes: float = math.inf
+    ) -> None:
         self._receive = receive
+        self._bytes_left = max_bytes
         self._clock = clock
         self._deadline = clock() + seconds
         self._is_complete = False
 
     async def __call__(self) -> Message:
-        """The next message; raises HTTPException 408 when the body is too slow."""
+        """The next message; raises HTTPException 408 when the body is too slow, 413 when it is too large."""
         if self._is_complete:
             return await self._receive()
         try:
@@ -33,7 +39,11 @@ class PatientReceive:
         except TimeoutError as error:
             # HTTPException, because FastAPI makes a 400 of whatever else comes out of reading a body.
             raise HTTPException(408, "The body came too slowly.", {"Connection": "close"}) from error
-        self._deadline += len(message.get("body", b"")) / MIN_BYTES_PER_SECOND
+        size = len(message.get("body", b""))
+        self._bytes_left -= size
+        if self._bytes_left < 0:
+            raise HTTPException(413, "The body is too large.", {"Connection": "close"})
+        self._deadline += size / MIN_BYTES_PER_SECOND
         self._is_complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 

@@ -1,5 +1,6 @@
 """What holds for every request and answer: an id, no ambiguous header, a rate, security headers, no stack trace."""
 
+import math
 import re
 from time import monotonic
 from uuid import uuid4
@@ -7,7 +8,7 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http.body import PatientReceive
+from services.api.http.body import MAX_JSON_BYTES, PatientReceive
 from services.api.http.methods import as_read
 from services.api.http.problems import Problem, problem_of
 from services.api.http.rates import ADDRESS, Rates, address_key, rate_headers
@@ -52,7 +53,9 @@ class Envelope:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._admit(scope)
-                await self._app(scope, PatientReceive(receive, self._body_seconds, monotonic), send_sealed)
+                bound = math.inf if _is_upload(scope) else MAX_JSON_BYTES
+                patient = PatientReceive(receive, self._body_seconds, monotonic, bound)
+                await self._app(scope, patient, send_sealed)
             except Exception as error:
                 problem = problem_of(error)
                 if has_begun:
@@ -69,6 +72,11 @@ class Envelope:
         if scope["path"].startswith("/api/"):
             client = scope.get("client")
             await self._rates.count(scope, ADDRESS, address_key(client[0] if client else None))
+
+
+def _is_upload(scope: Scope) -> bool:
+    """Whether the body is a file, which is counted by the one who stores it and never held whole."""
+    return bool(scope["path"] == "/api/v1/documents")
 
 
 def _request_id(scope: Scope) -> str:

@@ -15,6 +15,8 @@ class GuardedProtocol(HttpToolsProtocol):
     head_seconds = 10.0
     _head_bytes = 0
     _is_in_head = True
+    _has_body = False
+    _is_complete = False
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as narrow as uvicorn's
@@ -28,17 +30,29 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came; those of a head that is not over yet are counted."""
+        """Bytes came; those of a head that is not over yet are counted, and those of trailers alike."""
+        self._has_body = False
         super().data_received(data)
-        if self._is_in_head:
+        if not (self._has_body or self._is_complete):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a trailer, which comes after the body and which nobody asks for, is dropped."""
+        if self._is_in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; who bounds it is the application."""
+        self._has_body, self._head_bytes = True, 0
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """A request begins; on a connection that is kept alive it is not the first."""
         super().on_message_begin()
         self._head_bytes = 0
+        self._is_complete = False
         self._expect_head()
 
     def on_headers_complete(self) -> None:
@@ -48,6 +62,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(431)
             raise ValueError("the head is too large")  # stops the parser, which tells data_received
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is here, with its body and its trailers."""
+        self._is_complete = True
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Called where the parser gave up."""

@@ -41,6 +41,8 @@ def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentSta
     Within an attempt a document only moves on, and a terminal status is final. A later attempt starts anew. An
     external producer knows no attempts: its ``parsing_started`` starts anew after a terminal status.
     """
+    # An event without an owner is the owner's all the same.
+    owner_id = event.owner_id or (state.event or {}).get("ownerId")
     if _starts_anew(state, event):
         state = DocumentState(event.status, event.attempt, event.timestamp)
     elif _comes_too_late(state, event):
@@ -53,7 +55,7 @@ def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentSta
         updated_at=event.timestamp,
         error=_error(event),
         stages=_stages(state.stages, event),
-        event=event.model_dump(mode="json", by_alias=True),
+        event={**event.model_dump(mode="json", by_alias=True), "ownerId": owner_id},
         event_position=position,
         page_count=page_count,
         chunk_count=chunk_count,

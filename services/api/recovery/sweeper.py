@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.documents.deletion import Deletion
+from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
 from services.api.recovery.silence import remind_silent
 from services.runtime.attempts import command, launch
@@ -56,6 +57,7 @@ class Sweeper:
                 self.finish_deletions,
                 self.forget_uploads,
                 self.drop_old_receipts,
+                self.forget_owners,
             ):
                 await try_step("sweeper", step)
             await asyncio.sleep(self.settings.sweep_seconds)
@@ -105,12 +107,13 @@ class Sweeper:
     async def finish_deletions(self) -> int:
         """End deletions that were marked and not finished; how many there were."""
         rows = await self._read(
-            select(documents.c.document_id, documents.c.owner_id).where(
+            select(documents.c.document_id, documents.c.owner_id, documents.c.sha256.is_not(None)).where(
                 documents.c.deleted_at < func.now() - self.grace
             )
         )
-        for document_id, owner_id in rows:
-            await try_step("sweeper", partial(self.deletion.finish, document_id, owner_id))
+        for document_id, owner_id, is_uploaded in rows:
+            finish = partial(self.deletion.finish, document_id, owner_id, is_uploaded=is_uploaded)
+            await try_step("sweeper", finish)
         return len(rows)
 
     async def forget_uploads(self) -> int:
@@ -131,6 +134,11 @@ class Sweeper:
             await connection.execute(
                 delete(webhook_receipts).where(webhook_receipts.c.received_at < func.now() - RECEIPTS_KEPT)
             )
+
+    async def forget_owners(self) -> None:
+        """Forget whose documents were that have been gone for long."""
+        async with self.engine.begin() as connection:
+            await connection.execute(forget_old_notes())
 
     async def _read(self, query: "Select[*tuple[Any, ...]]") -> list[Row[*tuple[Any, ...]]]:
         async with self.engine.connect() as connection:

@@ -104,7 +104,9 @@ async def retry(request: Request, who: AnyCaller, document_id: str) -> DocumentW
 @router.delete("/documents/{document_id}", status_code=204)
 async def delete(request: Request, who: AnyCaller, document_id: str) -> Response:
     """Delete a document and everything made from it; work under way for it stops at its next step."""
-    await parts_of(request).deletion.delete(who, document_id)
+    parts = parts_of(request)
+    await parts.projector.catch_up()
+    await parts.deletion.delete(who, document_id)
     return Response(status_code=204)
 
 

@@ -59,6 +59,7 @@ async def events(
     if snapshot and not resumed:
         newest, position = await read_snapshot(parts_of(request).engine, view)
         resumed = str(position)
+        hub.admit(view)  # again: others may have come meanwhile, and from here on nothing is awaited
     ends = who.expires_at.timestamp() if who.expires_at else None
     return EventStreamResponse(hub, Wish(view, resumed, ends, newest))
 

@@ -7,20 +7,18 @@ from typing import Annotated, Any, NoReturn
 from uuid import UUID, uuid5
 
 from pydantic import JsonValue, StringConstraints, ValidationError
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
 from contracts.events import MAX_MESSAGE_CHARACTERS, EventId, OwnerId, StatusEvent
 from contracts.statuses import Status
 from contracts.wire import DocumentId, Metadata, Timestamp, WireModel
+from services.api.documents.owners import find_owner, note_owner
 from services.api.http.problems import Problem, field_errors
-from services.api.projection.projector import Projector
 from services.api.webhook.producers import Producer
 from services.api.webhook.receipts import Receipts
 from services.runtime.logs import get_logger
 from services.runtime.publisher import Publisher
-from services.runtime.tables import documents
 
 MAX_BODY_BYTES = 64 * 1024
 SENTENCES = {
@@ -63,7 +61,6 @@ class Webhook:
     engine: AsyncEngine
     publisher: Publisher
     receipts: Receipts
-    projector: Projector
 
     async def accept(self, producer: Producer, report: ReportedStatus, message_id: str | None) -> Accepted:
         """Put a report into the log, unless the same message was put there before.
@@ -98,25 +95,22 @@ class Webhook:
 
     async def _owner(self, producer: Producer, report: ReportedStatus) -> str | None:
         """Whose event this is: as reported, else the document's owner, else the only one the producer may name."""
-        is_known, known = await self._read_owner(report.document_id)
-        if not is_known:  # or its first report is on its way to the table
-            await self.projector.catch_up()
-            _, known = await self._read_owner(report.document_id)
+        known = await find_owner(self.engine, report.document_id)
         only = next(iter(producer.owners)) if producer.owners and len(producer.owners) == 1 else None
         owner_id = report.owner_id or known or only
+        if producer.owners is not None and owner_id not in producer.owners:
+            raise _foreign()
+        if owner_id is not None and known is None:
+            known = await note_owner(self.engine, report.document_id, owner_id)
         # An event of a document must reach nobody but its owner, whoever reports it.
-        is_foreign = known is not None and owner_id != known
-        if is_foreign or (producer.owners is not None and owner_id not in producer.owners):
-            sentence = "This producer may not report on this document for this owner."
-            raise Problem(403, sentence, errors=[{"field": "ownerId", "message": sentence}])
+        if owner_id != known:
+            raise _foreign()
         return owner_id
 
-    async def _read_owner(self, document_id: str) -> tuple[bool, str | None]:
-        """Whether there is such a document, and whose it is."""
-        query = select(documents.c.owner_id).where(documents.c.document_id == document_id)
-        async with self.engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return row is not None, row.owner_id if row else None
+
+def _foreign() -> Problem:
+    sentence = "This producer may not report on this document for this owner."
+    return Problem(403, sentence, errors=[{"field": "ownerId", "message": sentence}])
 
 
 def decode_report(content_type: str, body: bytes) -> ReportedStatus:
