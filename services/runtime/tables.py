@@ -190,6 +190,7 @@ webhook_receipts = Table(
     PrimaryKeyConstraint("producer", "event_id"),
     UniqueConstraint("producer", "message_id", name="webhook_receipts_message"),
     Index("webhook_receipts_age", "received_at"),
+    Index("webhook_receipts_event", "event_id"),
 )
 
 tickets = Table(

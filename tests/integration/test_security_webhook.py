@@ -287,6 +287,13 @@ def test_what_is_reported_of_a_deleted_document_is_its_owners(guarded: Guarded) 
             assert client.get(f"/api/v1/documents/{document_id}").status_code == 404
 
 
+def test_the_id_of_another_producers_event_is_refused(guarded: Guarded) -> None:
+    report = {"documentId": "two-producers", "status": "parsing", "eventId": "evt-1"}
+    assert guarded.notify(KEY, **report).status_code == 202
+    assert guarded.notify(KEY, **report).status_code == 202
+    assert guarded.notify(LIMITED_KEY, **report).status_code == 422
+
+
 def test_a_document_may_be_called_as_a_directory_is(guarded: Guarded) -> None:
     assert guarded.notify(documentId="..", status="embedded").status_code == 202
     assert len(events_of(guarded, "..")) == 1

@@ -38,6 +38,14 @@ class Receipts:
                 return stored, False
             await asyncio.sleep(PAUSE_SECONDS)
 
+    async def is_taken(self, event: StatusEvent) -> bool:
+        """Whether another producer has used an event's id: clients would take the second for a repeat."""
+        taken = select(_columns.event_id).where(
+            _columns.event_id == event.event_id, _columns.producer != _producer(event)
+        )
+        async with self.engine.connect() as connection:
+            return (await connection.execute(taken.limit(1))).one_or_none() is not None
+
     async def confirm(self, event: StatusEvent) -> None:
         """The broker has confirmed the event."""
         await self._update(event, confirmed_at=func.now())

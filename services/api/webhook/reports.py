@@ -65,7 +65,8 @@ class Webhook:
     async def accept(self, producer: Producer, report: ReportedStatus, message_id: str | None) -> Accepted:
         """Put a report into the log, unless the same message was put there before.
 
-        Raises Problem 403 for an owner who is none of the producer's, Unavailable. The receipt is written first
+        Raises Problem 403 for an owner who is none of the producer's, 422 for an id that is another producer's;
+        Unavailable. The receipt is written first
         and marked once the broker has confirmed: a message that comes again after a crash in between is
         published again, under the same event id.
         """
@@ -80,6 +81,9 @@ class Webhook:
         if message_id is None and report.event_id is None:
             await self.publisher.event(event)
             return Accepted(accepted=True, event_id=event.event_id)
+        if report.event_id is not None and await self.receipts.is_taken(event):
+            errors = [{"field": "eventId", "message": "is the id of another producer's event"}]
+            raise Problem(422, "The eventId is taken.", errors=errors)
         event, is_ours = await self.receipts.claim(message_id, event)
         if is_ours:
             await self._publish(event)

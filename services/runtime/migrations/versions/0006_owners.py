@@ -1,4 +1,4 @@
-"""The owner of a document outlives its row, and is there before it."""
+"""The owner of a document outlives its row, and is there before it; ids of events are looked for by themselves."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,9 @@ def upgrade() -> None:
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     )
     op.create_index("document_owners_age", "document_owners", ["noted_at"])
+    op.create_index("webhook_receipts_event", "webhook_receipts", ["event_id"])
 
 
 def downgrade() -> None:
+    op.drop_index("webhook_receipts_event")
     op.drop_table("document_owners")
