@@ -9,7 +9,11 @@ from pydantic import Field, StringConstraints
 
 from contracts.wire import DocumentId, WireModel
 
-Attempt = Annotated[int, Field(ge=1)]
+MAX_INTEGER = 2**31 - 1
+"""PostgreSQL's integer: a number beyond it fits no column, and so no schema."""
+
+Attempt = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+Count = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 
 
 class ParseDocument(WireModel):
@@ -24,10 +28,10 @@ class EmbedChunks(WireModel):
 
     document_id: DocumentId
     attempt: Attempt | None = None
-    batch: Annotated[int, Field(ge=1)]
-    batches: Annotated[int, Field(ge=1)]
-    first: Annotated[int, Field(ge=0)]
-    count: Annotated[int, Field(ge=1)]
+    batch: Count
+    batches: Count
+    first: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+    count: Count
 
 
 class EmbedQuery(WireModel):

@@ -10,6 +10,7 @@ import aio_pika
 from aio_pika.exceptions import AMQPError
 
 from local.environment import read_environment
+from local.ports import claim_name
 from services.runtime.settings import Settings
 
 USUAL_URL = str(Settings.model_fields["rabbitmq_url"].default)
@@ -43,11 +44,13 @@ def admits(url: str, within: float = 5.0) -> bool:
 
 
 def usual_broker() -> str | None:
-    """The URL of a broker on this machine's usual port that takes the usual user, if there is one."""
+    """The URL of a broker on this machine's usual port that takes the usual user, if there is one.
+
+    One copy of the system may use it: two with databases of their own would take each other's commands.
+    """
     address = urlsplit(USUAL_URL)
-    if greets(address.hostname or "localhost", address.port or 5672) and admits(USUAL_URL):
-        return USUAL_URL
-    return None
+    is_there = greets(address.hostname or "localhost", address.port or 5672) and admits(USUAL_URL)
+    return USUAL_URL if is_there and claim_name("usual-broker") else None
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ LAST_PORT = 32_767
 """Above it Linux hands ports to outgoing connections, which could take one between our check and its use."""
 
 _claims: dict[int, socket.socket] = {}
+_names: dict[str, socket.socket] = {}
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -37,6 +38,20 @@ def claim(port: int, host: str = "127.0.0.1") -> bool:
         mark.close()
         return False
     _claims[port] = mark
+    return True
+
+
+def claim_name(name: str) -> bool:
+    """Take something that only one copy of the system may use until this process ends; false if it is taken."""
+    if name in _names:
+        return True
+    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        mark.bind(f"\0stagecast-{name}")
+    except OSError:
+        mark.close()
+        return False
+    _names[name] = mark
     return True
 
 

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -65,7 +66,7 @@ class EmbeddedPostgres(Part):
 
     def url_of(self, database: str) -> str:
         """Another database of this server."""
-        return f"postgresql://postgres@/{database}?host={self._sockets}"
+        return f"postgresql://postgres@/{database}?host={quote(str(self._sockets), safe='/')}"
 
     def ready(self) -> bool:
         """Whether the server takes connections."""

@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> AsgiFastStream:
     """Wire the parser; connections open in its lifespan."""
     registry = CollectorRegistry()
     database_url = required_database_url(settings)
-    engine = create_engine(database_url)
+    engine = create_engine(database_url, pool_size=settings.parse_concurrency + 2)
     broker = create_broker(settings, "parser", [RabbitPrometheusMiddleware(registry=registry)])
     publisher = Publisher(broker)
     parsing = Parsing(

@@ -20,6 +20,8 @@ MIN_TOKENS = 32
 MAX_CHARACTERS = 4096
 """However few tokens they make: a word of more than 100 characters is one unknown token to the model."""
 
+_COUNTED_AT_ONCE = 512
+
 _WINDOW = 8192
 """The splitter's time grows with the square of an unbroken text (100,000 ideographs: 8 s)."""
 
@@ -60,12 +62,17 @@ class Chunker:
     def _split(self, section: Sequence[Block]) -> Iterator[_Piece]:
         text, ends, pages = _join(section)
         spans = list(self._spans(text))
-        counts = self._tokenizer.count([cut for _, cut in spans])
+        counts = self._count([cut for _, cut in spans])
         for (start, cut), tokens in zip(spans, counts, strict=True):
             for offset, part, size in self._fitting(start, cut, tokens):
                 if size > self._tokenizer.special:
                     covered = pages[bisect_right(ends, offset) : bisect_left(ends, offset + len(part)) + 1]
                     yield _Piece(part, size, _first_and_last(covered), section[0].headings)
+
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, a part of them at a time: what the tokenizer makes is far larger than the texts."""
+        parts = (texts[start : start + _COUNTED_AT_ONCE] for start in range(0, len(texts), _COUNTED_AT_ONCE))
+        return [tokens for part in parts for tokens in self._tokenizer.count(part)]
 
     def _spans(self, text: str) -> Iterator[tuple[int, str]]:
         """Cut a text at its best breaks; each part with its offset."""

@@ -18,6 +18,12 @@ _CLEANING = {
     0x2029: "\n\n",
 }
 
+_SOFT_HYPHEN = "\u00ad"
+"""Where a word might be broken; of a printed page, where it was."""
+
+_UNSPACED = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+"""Characters of scripts that put no spaces between words: Han, Kana and their punctuation."""
+
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[^\S\n]+")
 _SPACED_NEWLINE = re.compile(r"[^\S\n]*\n[^\S\n]*")
@@ -45,13 +51,13 @@ def has_text(text: str) -> bool:
 
 def tidy_lines(text: str) -> str:
     """Clean a text and keep its lines, with at most one blank line between two of them."""
-    lines = "\n".join(line.rstrip() for line in clean(text).split("\n"))
+    lines = "\n".join(line.rstrip() for line in clean(text).replace(_SOFT_HYPHEN, "").split("\n"))
     return _BLANK_LINES.sub("\n\n", lines).strip("\n")
 
 
 def tidy_prose(text: str) -> str:
     """Clean a text in which the writer's line ends mean nothing but a space, as in HTML."""
-    return _SPACES.sub(" ", clean(text).replace("\n", " ")).strip()
+    return _SPACES.sub(" ", clean(text).replace(_SOFT_HYPHEN, "").replace("\n", " ")).strip()
 
 
 def mend_page(text: str) -> str:
@@ -88,5 +94,7 @@ def _join_paragraph(paragraph: str) -> str:
     joined = [lines[0]]
     for before, line in pairwise(lines):
         goes_on = len(before) >= full and not before.endswith(_SENTENCE_ENDS)
-        joined.append(f"{' ' if goes_on or line[:1].islower() else chr(10)}{line}")
+        is_unspaced = _UNSPACED.fullmatch(before[-1:]) and _UNSPACED.fullmatch(line[:1])
+        space = "" if is_unspaced else " "
+        joined.append(f"{space if goes_on or line[:1].islower() else chr(10)}{line}")
     return "".join(joined)

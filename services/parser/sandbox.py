@@ -8,12 +8,17 @@ from typing import Self
 
 import structlog
 
+from contracts.events import MAX_MESSAGE_CHARACTERS
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser import frames
 from services.parser.childprocess import ChildDied, ChildNotReady, ChildProcess
 from services.parser.document import Chunk, ParsedDocument
-from services.parser.formats.reading import PdfEngineName
+from services.parser.formats.reading import MAX_CHARACTERS, PdfEngineName
+from services.parser.normalization import clean
 from services.runtime import mediatype
+
+MOST_CHARACTERS = 2 * MAX_CHARACTERS
+"""From one child, which has read a hostile file and is not believed to keep to its own limit."""
 
 OnProgress = Callable[[int, int], Awaitable[None]]
 
@@ -160,11 +165,17 @@ async def _converse(
 ) -> tuple[frames.Parsed | frames.Failed, list[Chunk]]:
     await child.give(task)
     chunks: list[Chunk] = []
+    characters, told = 0, -1
     while True:
         match await patience.wait_for(child.answer()):
             case frames.Progress(pages_done=pages_done, page_count=page_count):
-                await on_progress(pages_done, page_count)
+                if pages_done > told:
+                    told = pages_done
+                    await on_progress(pages_done, page_count)
             case frames.Chunks(chunks=more):
+                characters += sum(len(chunk.text) for chunk in more)
+                if characters > MOST_CHARACTERS:
+                    raise DocumentFailed(FailureCode.TOO_LARGE, "The document has more text than is read.")
                 chunks += more
             case frames.Parsed() | frames.Failed() as last:
                 return last, chunks
@@ -182,7 +193,7 @@ def _document(answer: frames.Parsed | frames.Failed, chunks: list[Chunk]) -> Par
     if isinstance(answer, frames.Failed):
         if answer.detail:
             log.error("parser_child_bug", detail=answer.detail)
-        raise DocumentFailed(answer.code, answer.message)
+        raise DocumentFailed(answer.code, clean(answer.message)[:MAX_MESSAGE_CHARACTERS])
     return ParsedDocument(
         chunks=tuple(chunks),
         page_count=answer.page_count,

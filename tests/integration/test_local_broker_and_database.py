@@ -15,6 +15,7 @@ from pamqp.common import FieldTable
 from local.broker_search import admits, greets
 from local.part import Part
 from local.postgres import EmbeddedPostgres
+from services.runtime.migrate import migrate
 from tests.virtual_host import PrivateVirtualHost
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
@@ -104,6 +105,13 @@ def test_a_number_that_a_power_cut_left_does_not_stop_the_database(directory: Pa
     second = EmbeddedPostgres(directory / "postgres")
     second.start()
     second.stop()
+
+
+def test_a_data_directory_may_be_called_anything(directory: Path) -> None:
+    server = EmbeddedPostgres(directory / "My C++ & 100% files" / "postgres", durable=False)
+    server.start()
+    migrate(server.url)
+    server.stop()
 
 
 def test_a_data_directory_too_long_for_a_socket_still_works(directory: Path) -> None:

@@ -61,7 +61,10 @@ async def test_a_queue_with_other_arguments_stops_the_start_with_a_sentence(vhos
         await declare_topology(vhost_url)
 
 
-@pytest.mark.parametrize("body", [b"no json", b'{"documentId": "a b"}', b"\xff\xfe", b"[]"])
+@pytest.mark.parametrize(
+    "body",
+    [b"no json", b'{"documentId": "a b"}', b"\xff\xfe", b"[]", b'{"documentId": "a", "attempt": 3000000000}'],
+)
 async def test_a_malformed_body_goes_to_the_dead_letters_with_its_reason(system: System, body: bytes) -> None:
     await publish(system.rabbitmq_url, "stagecast.parse", body)
     dead = await take(system.rabbitmq_url, "stagecast.parse.dead")

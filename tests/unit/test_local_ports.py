@@ -51,3 +51,16 @@ def test_a_port_that_another_copy_claimed_is_passed_over() -> None:
 
 def test_port_0_is_any_free_port() -> None:
     assert ports.claim_given(0, "127.0.0.1", "PORT") >= 3000
+
+
+def test_what_one_copy_may_use_is_not_given_to_another() -> None:
+    claimer = "from local.ports import claim_name; print(claim_name('test-broker'), flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", claimer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "True\n"
+    assert not ports.claim_name("test-broker")
+    other.communicate("\n")
+    assert ports.claim_name("test-broker")
+    assert ports.claim_name("test-broker"), "it is ours already"

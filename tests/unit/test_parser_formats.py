@@ -123,3 +123,28 @@ def test_an_encoding_that_is_none_is_no_trouble(parse: Parse) -> None:
 
 def test_html_nested_deeper_than_python_recurses_is_read(parse: Parse) -> None:
     assert sections(parse("<div>" * 3000 + "deep", HTML)) == [((), "deep")]
+
+
+@pytest.mark.parametrize("text", ["Price: £5", "½ cup", "3 × 4", "£5 café", "Windows™ and “quotes”"])
+def test_a_few_western_signs_are_read_as_western(text: str) -> None:
+    assert decode(text.encode("cp1252")) == text
+
+
+def test_a_replacement_character_that_was_there_already_stays_what_it_is() -> None:
+    assert decode((text := "M\ufffdller says grüß Gott, and wor\ufffdd").encode()) == text
+
+
+def test_what_is_in_a_line_of_html_does_not_break_it(parse: Parse) -> None:
+    data = "<h2>Chapter <!-- -->1<!-- -->: Foo <img src=x></h2><p>Price: <!-- -->5<!-- --> it&shy;ems</p>"
+    heading = "Chapter 1: Foo"
+    assert sections(parse(data, HTML)) == [((heading,), f"{heading}\n\nPrice: 5 items")]
+
+
+def test_a_heading_that_is_a_button_is_a_heading(parse: Parse) -> None:
+    data = "<h2><button>Title</button></h2><p>Text</p><button>Buy</button>"
+    assert sections(parse(data, HTML)) == [(("Title",), "Title\n\nText")]
+
+
+def test_latin_1_in_html_is_read_as_browsers_read_it(parse: Parse) -> None:
+    data = b"<meta charset=iso-8859-1><p>\x93caf\xe9\x94"
+    assert sections(parse(data, HTML)) == [((), "“café”")]

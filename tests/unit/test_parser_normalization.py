@@ -28,6 +28,11 @@ def test_full_lines_of_a_page_become_a_paragraph_and_short_ones_stay_lines() -> 
     )
 
 
+def test_lines_of_scripts_without_spaces_are_joined_without_one() -> None:
+    line = "文字之间没有空格" * 5
+    assert join_lines(mend_page(f"{line}\n{line}\n因为如此。")) == f"{line}{line}因为如此。"
+
+
 def test_what_postgresql_refuses_is_removed() -> None:
     assert clean("a\x00b\ud800c\udfffd") == "abcd"
 

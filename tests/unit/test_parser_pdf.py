@@ -7,6 +7,7 @@ import pytest
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser.document import Content
 from services.parser.formats import pdf
+from services.parser.formats.outline import Outline
 from services.parser.formats.pdf_engine import OutlineEntry
 from services.parser.formats.pdfium_engine import PdfiumEngine
 from services.parser.formats.reading import PdfEngineName, Reading
@@ -175,3 +176,9 @@ def test_an_outline_that_can_not_be_read_costs_only_the_headings(
 def test_too_many_pages_are_refused(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "MAX_PAGES", 2)
     assert code_of(parse, documents.pdf("One", "Two", "Three")) is FailureCode.TOO_LARGE
+
+
+def test_a_row_of_digits_is_no_riddle_for_the_outline() -> None:
+    outline = Outline([OutlineEntry(1, "Results", 0)])
+    parts = list(outline.divide(0, f"{'7' * 500}\n1.2 Results\nfoo"))
+    assert parts == [((), "7" * 500), (("Results",), "1.2 Results\nfoo")]

@@ -50,13 +50,14 @@ def dead_letter_router(engine: AsyncEngine, reporter: Reporter) -> RabbitRouter:
                 engine, reporter, message.raw_message.routing_key or "", body, died_of(message)
             )
         except Exception as error:
-            if not is_transient(error):
-                log.exception("a dead letter could not be reported")
-            # Whatever goes wrong here, the dead letter itself is kept in its stage's queue; this copy comes again.
-            await asyncio.sleep(PAUSE_SECONDS)
-            await message.nack(requeue=True)
-        else:
-            await message.ack()
+            if is_transient(error):
+                await asyncio.sleep(PAUSE_SECONDS)
+                await message.nack(requeue=True)
+                return
+            # Given back it would meet the bug for ever, and ten of them would keep all others from being reported.
+            # The dead letter itself is in its stage's queue, and its document is one that the sweeper asks about.
+            log.exception("a dead letter could not be reported")
+        await message.ack()
 
     return router
 

@@ -13,8 +13,13 @@ _WESTERN = "cp1252"
 _SHORT_SAMPLE = 64
 """With fewer telling bytes than this, statistics name any encoding; Western is the commonest."""
 
-_WESTERN_SIGNS = frozenset(b"\x80\x85\x91\x92\x93\x94\x95\x96\x97\xa0\xa7\xa9\xab\xae\xb0\xb7\xbb")
-"""Bytes that are no letters in Windows-1252 and yet common there: quotation marks, dashes, the euro sign."""
+_WESTERN_SIGNS = frozenset(
+    byte
+    for byte in range(0x80, 0x100)
+    if not bytes([byte]).decode(_WESTERN, errors="ignore").isalpha()
+    and byte not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # undefined there
+)
+"""Bytes that are no letters in Windows-1252: quotation marks, dashes, currencies, fractions."""
 
 _GOOD_FOR_BROKEN = 10
 
@@ -30,7 +35,7 @@ def decode(data: bytes) -> str:
     if encoding and encoding != "utf-8":
         return data.decode(encoding, errors="replace")
     text = data.decode("utf-8", errors="replace")
-    broken = text.count("\ufffd")
+    broken = text.count("\ufffd") - data.count("\ufffd".encode())  # it may be there as it is
     if broken * _GOOD_FOR_BROKEN <= len(data) - len(text):
         # A few broken bytes among many good sequences: damaged UTF-8, not another encoding.
         return text

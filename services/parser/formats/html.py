@@ -14,6 +14,7 @@ from services.runtime.mediatype import HEAD_BYTES, unicode_encoding
 
 _UNSEEN = frozenset(
     {
+        "-comment",
         "head",
         "script",
         "style",
@@ -43,6 +44,7 @@ _INLINE = frozenset(
         "bdi",
         "bdo",
         "big",
+        "button",
         "cite",
         "code",
         "data",
@@ -51,6 +53,8 @@ _INLINE = frozenset(
         "em",
         "font",
         "i",
+        "img",
+        "input",
         "ins",
         "kbd",
         "label",
@@ -78,6 +82,13 @@ _INLINE = frozenset(
         "wbr",
     }
 )
+_MISLABELLED = {
+    code: bytes([code]).decode("cp1252")
+    for code in range(0x80, 0xA0)
+    if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+}
+"""Who says ISO 8859-1 means Windows-1252, whose quotation marks are controls there (WHATWG Encoding, 4.2)."""
+
 _CELLS = frozenset({"td", "th"})
 _LEVELS = {f"h{level}": level for level in range(1, 7)}
 
@@ -156,7 +167,7 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
     node: LexborNode | None = root
     opens = True
     while node is not None:
-        unseen = node.tag in _UNSEEN or "hidden" in (node.attributes if node.tag != "-text" else ())
+        unseen = _is_unseen(node)
         if not unseen:
             yield node, opens
         if opens and not unseen and node.first_child is not None:
@@ -171,9 +182,17 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
             node, opens = node.parent, False
 
 
+def _is_unseen(node: LexborNode) -> bool:
+    if node.tag == "-text":
+        return False
+    # A heading that opens and closes what is under it is a button.
+    is_title = node.tag == "button" and node.parent is not None and node.parent.tag in _LEVELS
+    return (node.tag in _UNSEEN and not is_title) or "hidden" in node.attributes
+
+
 def _text(node: LexborNode) -> str:
     """The text of a text node; line ends are kept only where they are shown."""
-    text = clean(node.text_content or "")
+    text = clean((node.text_content or "").translate(_MISLABELLED))
     parent = node.parent
     while parent is not None and parent.tag in _INLINE:
         parent = parent.parent

@@ -8,9 +8,8 @@ from services.parser.formats.headings import HeadingPath
 from services.parser.formats.pdf_engine import OutlineEntry
 from services.parser.normalization import has_text, tidy_prose
 
-_NUMBERING = re.compile(
-    r"^(?:chapter|part|section|appendix)?\s*[\divxlc]*(?:[.:)]?\d*)*[.:)]?\s+", re.IGNORECASE
-)
+_NUMBERING = re.compile(r"^(?:chapter|part|section|appendix)?\s*[\divxlc]*(?:[.:)]\d*)*\s+", re.IGNORECASE)
+"""Each repetition begins with a sign: where it may be left out, a row of 30 digits is tried in 2^30 ways."""
 _LONGEST_HEADING = 3
 """Lines that a heading may run over."""
 
