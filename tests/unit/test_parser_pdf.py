@@ -8,7 +8,7 @@ from contracts.failures import DocumentFailed, FailureCode
 from services.parser.document import Content
 from services.parser.formats import pdf
 from services.parser.formats.outline import Outline
-from services.parser.formats.pdf_engine import OutlineEntry
+from services.parser.formats.pdf_engine import OutlineEntry, placed
 from services.parser.formats.pdfium_engine import PdfiumEngine
 from services.parser.formats.reading import PdfEngineName, Reading
 from tests import documents
@@ -182,3 +182,15 @@ def test_a_row_of_digits_is_no_riddle_for_the_outline() -> None:
     outline = Outline([OutlineEntry(1, "Results", 0)])
     parts = list(outline.divide(0, f"{'7' * 500}\n1.2 Results\nfoo"))
     assert parts == [((), "7" * 500), (("Results",), "1.2 Results\nfoo")]
+
+
+def test_a_part_that_leads_nowhere_stands_where_its_first_chapter_does() -> None:
+    parts = [(1, "Part I", None), (2, "One", 1), (1, "Part II", None), (2, "Two", 2), (1, "End", None)]
+    entries = placed([(1, "Preface", 0), *parts])
+    assert [(entry.title, entry.page) for entry in entries] == [
+        ("Preface", 0), ("Part I", 1), ("One", 1), ("Part II", 2), ("Two", 2),
+    ]  # fmt: skip
+    outline = Outline(entries)
+    pages = ["Preface\ntext", "One\ntext", "Two\ntext"]
+    paths = [path for number, page in enumerate(pages) for path, text in outline.divide(number, page) if text]
+    assert paths == [("Preface",), ("Part I", "One"), ("Part II", "Two")]

@@ -1,5 +1,6 @@
 """What the PDF format asks of a library, so that one can stand in for the other, page by page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -16,6 +17,21 @@ class OutlineEntry:
     level: int
     title: str
     page: int
+
+
+Found = tuple[int, str, int | None]
+"""A level, a title and the page that it leads to, if any, as a library tells them."""
+
+
+def placed(found: Sequence[Found]) -> list[OutlineEntry]:
+    """The entries that have a place: a part that leads nowhere itself stands where its first chapter does."""
+    entries: list[OutlineEntry] = []
+    for level, title, page in reversed(found):
+        if page is None and entries and entries[-1].level > level:
+            page = entries[-1].page
+        if page is not None:
+            entries.append(OutlineEntry(level, title, page))
+    return entries[::-1]
 
 
 MAX_OUTLINE_ENTRIES = 20_000

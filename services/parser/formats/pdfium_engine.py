@@ -12,7 +12,9 @@ from services.parser.formats.pdf_engine import (
     MAX_OUTLINE_DEPTH,
     MAX_OUTLINE_ENTRIES,
     EncryptedError,
+    Found,
     OutlineEntry,
+    placed,
 )
 
 _METADATA = ("Title", "Author", "Subject", "Keywords")
@@ -57,15 +59,13 @@ class PdfiumEngine:
         return True
 
     def outline(self) -> list[OutlineEntry]:
-        """The outline's entries that lead to a page."""
-        entries = []
+        """The outline's entries that have a place."""
+        found: list[Found] = []
         bookmarks = self._document.get_toc(max_depth=MAX_OUTLINE_DEPTH)
         for bookmark in islice(bookmarks, MAX_OUTLINE_ENTRIES):
             target = bookmark.get_dest()
-            page = target.get_index() if target else None
-            if page is not None:
-                entries.append(OutlineEntry(bookmark.level + 1, bookmark.get_title(), page))
-        return entries
+            found.append((bookmark.level + 1, bookmark.get_title(), target.get_index() if target else None))
+        return placed(found)
 
     def metadata(self) -> dict[str, str]:
         """Title, author, subject and keywords, as far as given."""

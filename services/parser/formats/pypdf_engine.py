@@ -1,6 +1,7 @@
 """pypdf: knows a PDF's structure, and raises where PDFium would abort. Slower, and may lose spaces."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +13,9 @@ from services.parser.formats.pdf_engine import (
     MAX_OUTLINE_DEPTH,
     MAX_OUTLINE_ENTRIES,
     EncryptedError,
+    Found,
     OutlineEntry,
+    placed,
 )
 
 # Text needs no external program for images; hostile files shall not reach one.
@@ -45,13 +48,12 @@ class PypdfEngine:
         return self._reader.pages[page].extract_text()
 
     def outline(self) -> list[OutlineEntry]:
-        """The outline's entries that lead to a page."""
-        entries: list[OutlineEntry] = []
-        for level, item in _walk(self._reader.outline):
-            page = self._reader.get_destination_page_number(item)
-            if page is not None and len(entries) < MAX_OUTLINE_ENTRIES:
-                entries.append(OutlineEntry(level, str(item.title), page))
-        return entries
+        """The outline's entries that have a place."""
+        found: list[Found] = [
+            (level, str(item.title), self._reader.get_destination_page_number(item))
+            for level, item in islice(_walk(self._reader.outline), MAX_OUTLINE_ENTRIES)
+        ]
+        return placed(found)
 
     def metadata(self) -> dict[str, str]:
         """Title, author, subject and keywords, as far as given."""
