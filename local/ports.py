@@ -31,28 +31,27 @@ def claim(port: int, host: str = "127.0.0.1") -> bool:
     """
     if port in _claims or not is_free(port, host):
         return False
-    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        mark.bind(f"\0stagecast-port-{port}")
-    except OSError:
-        mark.close()
-        return False
-    _claims[port] = mark
-    return True
+    mark = _mark(f"port-{port}")
+    if mark is not None:
+        _claims[port] = mark
+    return mark is not None
 
 
 def claim_name(name: str) -> bool:
     """Take something that only one copy of the system may use until this process ends; false if it is taken."""
-    if name in _names:
-        return True
+    if name not in _names and (mark := _mark(name)) is not None:
+        _names[name] = mark
+    return name in _names
+
+
+def _mark(name: str) -> socket.socket | None:
     mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         mark.bind(f"\0stagecast-{name}")
     except OSError:
         mark.close()
-        return False
-    _names[name] = mark
-    return True
+        return None
+    return mark
 
 
 def release(port: int) -> None:
