@@ -41,6 +41,15 @@ def installed() -> bool:
     return SERVER.exists()
 
 
+def running_url(directory: Path) -> str | None:
+    """The default virtual host of the node that runs in a directory, for others than the one who started it."""
+    record = directory / "ports.json"
+    if not record.is_file():
+        return None
+    port = NodePorts(**json.loads(record.read_text())).amqp
+    return f"amqp://guest:guest@127.0.0.1:{port}/" if greets("127.0.0.1", port) else None
+
+
 @dataclass(frozen=True)
 class NodePorts:
     """The ports of one node, all on loopback."""

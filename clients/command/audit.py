@@ -5,6 +5,7 @@ Not of the API: what it can't see is just what is looked for. So the command nee
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from clients.command.failures import CommandFailed
 from clients.command.show import at_terminal, json_line, out, plain
@@ -23,11 +24,14 @@ async def audit(tolerance_seconds: float) -> int:
             f"The audit needs what the API is installed with: {error.name} is missing"
         ) from error
     settings = Settings.read()
+    rabbitmq_url = settings.rabbitmq_url
+    if "rabbitmq_url" not in settings.model_fields_set:
+        rabbitmq_url = _private_url(settings.data_dir) or rabbitmq_url
     engine = create_engine(required_database_url(settings), pool_size=2)
     tolerance = timedelta(seconds=tolerance_seconds)
     try:
         found: Audit = await audit(
-            engine, settings.rabbitmq_url, Objects(settings.object_store_url), tolerance=tolerance
+            engine, rabbitmq_url, Objects(settings.object_store_url), tolerance=tolerance
         )
     except Exception as error:
         if not is_transient(error):
@@ -37,6 +41,14 @@ async def audit(tolerance_seconds: float) -> int:
         await engine.dispose()
     await asyncio.to_thread(_show, found.counts, [(f.what, f.subject, f.detail) for f in found.findings])
     return 1 if found.findings else 0
+
+
+def _private_url(data_dir: Path) -> str | None:
+    """The broker that ``make up`` runs in DATA_DIR, as the database is the one there."""
+    # Here, because an installation in a container has no private node.
+    from local.rabbitmq import running_url
+
+    return running_url(data_dir / "rabbitmq")
 
 
 def _show(counts: dict[str, int], findings: list[tuple[str, str, str]]) -> None:

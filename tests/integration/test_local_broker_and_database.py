@@ -15,6 +15,7 @@ from pamqp.common import FieldTable
 from local.broker_search import admits, greets
 from local.part import Part
 from local.postgres import EmbeddedPostgres
+from local.rabbitmq import running_url
 from services.runtime.migrate import migrate
 from tests.virtual_host import PrivateVirtualHost
 
@@ -59,6 +60,14 @@ async def test_virtual_hosts_do_not_see_each_others_queues(vhost_url: str, rabbi
         await (await ours.channel()).declare_queue("mine")
         with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
             await (await theirs.channel()).declare_queue("mine", passive=True)
+
+
+def test_others_find_the_node_of_a_directory_while_it_runs(
+    private_broker: PrivateVirtualHost, tmp_path: Path
+) -> None:
+    node = private_broker.broker
+    assert running_url(node.directory) == node.url
+    assert running_url(tmp_path) is None
 
 
 @pytest.mark.anyio
