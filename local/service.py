@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from local.part import Part
+from local.managed_process import Part
 from local.process import spawn
 
 WriteLine = Callable[[str, str], None]

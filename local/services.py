@@ -3,11 +3,11 @@
 import os
 from collections.abc import Mapping
 
-from local.foundation import Foundation
+from local.dependencies import Foundation
 from local.ports import claim_first, claim_given
 from local.service import Service, module_command
 from local.terminal import Terminal
-from services.runtime.settings import Settings
+from services.runtime.process.settings import Settings
 
 NAMES = ("api", "parser", "embedder")
 SLOW = "embedder"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from local.failures import StartFailed
-from local.part import Part
+from local.managed_process import Part
 from local.process import describe_exit
 
 WRONG_SETTING = 2

@@ -4,15 +4,15 @@ import sys
 import time
 
 from local.data_dir import DataDir
+from local.dependencies import Foundation, lay_foundation, without_password
 from local.environment import read_environment
 from local.failures import StartFailed
-from local.foundation import Foundation, lay_foundation, without_password
 from local.make import make_was_told_to_stop
 from local.service import Service
 from local.services import NAMES, build_services
 from local.supervisor import Interrupted, Supervisor
 from local.terminal import Terminal
-from services.runtime.settings import Settings
+from services.runtime.process.settings import Settings
 
 INTERRUPTED = 130
 

@@ -22,8 +22,8 @@ from local import rabbitmq
 from local.failures import StartFailed
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
-from tests.system import System
-from tests.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
+from tests.support.system import System
+from tests.support.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 
 CHROMIUM = Path("/usr/bin/chromium")
 

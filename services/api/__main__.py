@@ -9,10 +9,10 @@ from types import FrameType
 import uvicorn
 
 from services.api.app import create_app
-from services.api.events.connection import StreamProtocol
 from services.api.parts import Parts
-from services.runtime.logs import configure_logs
-from services.runtime.settings import Settings
+from services.api.stream.transport_subscriber import StreamProtocol
+from services.runtime.process.logging import configure_logs
+from services.runtime.process.settings import Settings
 
 BACKLOG = 4096
 """Connections that wait to be accepted: all clients come back at once after a restart."""

@@ -14,36 +14,43 @@ from services.api.access.tokens import create_tokens
 from services.api.documents.admission import Admission
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
-from services.api.events.log import EventLog
 from services.api.http.deadline import Deadline
-from services.api.http.envelope import Envelope
 from services.api.http.problems import install_problems
 from services.api.http.rates import Rates
+from services.api.http.request_middleware import Envelope
+from services.api.log.event_log import EventLog
 from services.api.openapi import Api
 from services.api.parts import Parts
 from services.api.projection.projector import Projector
+from services.api.recovery.dead_letter_consumer import dead_letter_router
 from services.api.recovery.dead_letters import DeadLetterQueues
-from services.api.recovery.deaths import dead_letter_router
 from services.api.recovery.sweeper import Sweeper
-from services.api.routes import dead_letters, documents, events, session, tickets, webhook
-from services.api.routes.asyncapi import asyncapi_router
-from services.api.routes.docs import docs_router
-from services.api.routes.operations import operations_router
-from services.api.routes.page import page_router
+from services.api.routes import (
+    dead_letter_routes,
+    document_routes,
+    event_routes,
+    session_routes,
+    ticket_routes,
+    webhook_routes,
+)
+from services.api.routes.asyncapi_routes import asyncapi_router
+from services.api.routes.docs_routes import docs_router
+from services.api.routes.operation_routes import operations_router
+from services.api.routes.page_routes import page_router
 from services.api.search.query_embedder import QueryEmbedder
 from services.api.webhook.producers import Producers
 from services.api.webhook.receipts import Receipts
 from services.api.webhook.reports import Webhook
-from services.runtime.availability import Unavailable
-from services.runtime.broker import create_broker
-from services.runtime.database import create_engine, required_database_url
-from services.runtime.migrate import migrate_when_up
-from services.runtime.objects import Objects
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.settings import Settings
-from services.runtime.topology import declare_topology
-from services.runtime.vital import end, watch
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.database.engine import create_engine, required_database_url
+from services.runtime.database.migrate import migrate_when_up
+from services.runtime.errors import Unavailable
+from services.runtime.messaging.broker import create_broker
+from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.object_store import Objects
+from services.runtime.process.background import end, watch
+from services.runtime.process.settings import Settings
 
 START_SECONDS = 60.0
 """How long the broker may take to show the end of the log; then the start is given up."""
@@ -101,7 +108,14 @@ def create_app(settings: Settings) -> FastAPI:
     install_problems(app)
     _install_doors(app, parts)
     # The first is found first: when a server comes back, all streams come at once.
-    for routes in (events, documents, dead_letters, tickets, webhook, session):
+    for routes in (
+        event_routes,
+        document_routes,
+        dead_letter_routes,
+        ticket_routes,
+        webhook_routes,
+        session_routes,
+    ):
         app.include_router(routes.router)
     app.include_router(operations_router(parts))
     app.include_router(asyncapi_router(settings))

@@ -10,16 +10,16 @@ from services.api.access.caller import Access
 from services.api.documents.admission import Admission
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
-from services.api.events.log import EventLog
 from services.api.http.rates import Rates
+from services.api.log.event_log import EventLog
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.api.search.query_embedder import QueryEmbedder
 from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.settings import Settings
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import sys
 
 from services.embedder.app import create_app
-from services.embedder.model import ModelUnavailable
-from services.runtime.logs import configure_logs
-from services.runtime.settings import Settings
-from services.runtime.worker import serve_worker
+from services.embedder.embedding_model import ModelUnavailable
+from services.runtime.process.logging import configure_logs
+from services.runtime.process.settings import Settings
+from services.runtime.process.worker import serve_worker
 
 
 def main() -> None:

@@ -12,23 +12,23 @@ from prometheus_client import CollectorRegistry
 
 from contracts import topology
 from contracts.commands import EmbedChunks, EmbedQuery
-from services.embedder.batching import Batcher
-from services.embedder.embedding import Embedding
-from services.embedder.model import EmbeddingModel, load_model
-from services.embedder.queries import embed_query, reply
-from services.runtime.broker import create_broker, passive_queue
-from services.runtime.database import create_engine, required_database_url
-from services.runtime.health import broker_check, database_check
-from services.runtime.intake import take_up
-from services.runtime.migrate import migrate_when_up
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.settings import Settings
-from services.runtime.settlement import decode_as, settle
-from services.runtime.topology import declare_topology
-from services.runtime.vector_index import ensure_vector_index
-from services.runtime.vital import stop_process
-from services.runtime.worker import worker_app
+from services.embedder.batcher import Batcher
+from services.embedder.embed_command import Embedding
+from services.embedder.embedding_model import EmbeddingModel, load_model
+from services.embedder.query import embed_query, reply
+from services.lifecycle.intake import take_up
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.database.engine import create_engine, required_database_url
+from services.runtime.database.migrate import migrate_when_up
+from services.runtime.database.vector_index import ensure_vector_index
+from services.runtime.messaging.acknowledgement import decode_as, settle
+from services.runtime.messaging.broker import create_broker, passive_queue
+from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.background import stop_process
+from services.runtime.process.health import broker_check, database_check
+from services.runtime.process.settings import Settings
+from services.runtime.process.worker import worker_app
 
 PREFETCH = 12
 """Batches in hand at once: enough to fill the model's own batches from several documents."""

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import EmbedChunks
-from services.runtime.fence import FencedDocument
-from services.runtime.tables import attempts, chunks, documents, embedded_batches, embeddings
+from services.lifecycle.document_attempt import FencedDocument
+from services.runtime.database.tables import attempts, chunks, documents, embedded_batches, embeddings
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """``python -m services.parser``."""
 
 from services.parser.app import create_app
-from services.runtime.logs import configure_logs
-from services.runtime.settings import Settings
-from services.runtime.worker import serve_worker
+from services.runtime.process.logging import configure_logs
+from services.runtime.process.settings import Settings
+from services.runtime.process.worker import serve_worker
 
 
 def main() -> None:

@@ -12,20 +12,20 @@ from prometheus_client import CollectorRegistry
 
 from contracts import topology
 from contracts.commands import ParseDocument
-from services.parser.parsing import Parsing
+from services.lifecycle.intake import take_up
+from services.lifecycle.status_reporter import Reporter
+from services.parser.parse_command import Parsing
 from services.parser.sandbox import Sandbox
-from services.runtime.broker import create_broker, passive_queue
-from services.runtime.database import create_engine, required_database_url
-from services.runtime.health import broker_check, database_check
-from services.runtime.intake import take_up
-from services.runtime.migrate import migrate_when_up
-from services.runtime.objects import Objects
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.settings import Settings
-from services.runtime.settlement import decode_as, settle
-from services.runtime.topology import declare_topology
-from services.runtime.worker import worker_app
+from services.runtime.database.engine import create_engine, required_database_url
+from services.runtime.database.migrate import migrate_when_up
+from services.runtime.messaging.acknowledgement import decode_as, settle
+from services.runtime.messaging.broker import create_broker, passive_queue
+from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.object_store import Objects
+from services.runtime.process.health import broker_check, database_check
+from services.runtime.process.settings import Settings
+from services.runtime.process.worker import worker_app
 
 
 def create_app(settings: Settings) -> AsgiFastStream:

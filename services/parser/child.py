@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser import frames
+from services.parser import ipc
 from services.parser.chunking import Chunker
 from services.parser.confinement import confine, die_with
-from services.parser.document import Chunk
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
-from services.parser.tokens import ModelTokenizer
+from services.parser.parsed_document import Chunk
+from services.parser.tokenizer import ModelTokenizer
 
 _PROGRESS_SECONDS = 0.25
 
-OUT_OF_MEMORY = frames.Failed(
+OUT_OF_MEMORY = ipc.Failed(
     code=FailureCode.PARSE_MEMORY, message="Parsing the document took more memory than is allowed."
 )
 
 
 def main() -> None:
     """Confine this process, then work until stdin ends."""
-    confinement = frames.Confinement.model_validate_json(sys.argv[1])
+    confinement = ipc.Confinement.model_validate_json(sys.argv[1])
     die_with(confinement.parent)
     tasks, answers = _take_pipes()
     # pypdf has a word on every irregularity, and hostile files have millions.
@@ -38,8 +38,8 @@ def main() -> None:
     chunker = Chunker(ModelTokenizer.load(confinement.embedding_model))
     gc.freeze()
     confine(confinement.memory_bytes)
-    answers.write(frames.encode(frames.Ready()))
-    while task := frames.read_task(tasks):
+    answers.write(ipc.encode(ipc.Ready()))
+    while task := ipc.read_task(tasks):
         _Work(task, chunker, answers).run()
 
 
@@ -57,7 +57,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 class _Work:
     """One task."""
 
-    def __init__(self, task: frames.Task, chunker: Chunker, answers: BinaryIO) -> None:
+    def __init__(self, task: ipc.Task, chunker: Chunker, answers: BinaryIO) -> None:
         self._task = task
         self._chunker = chunker
         self._answers = answers
@@ -70,16 +70,16 @@ class _Work:
         if failed:
             self._send(failed)
 
-    def _try(self) -> frames.Failed | None:
+    def _try(self) -> ipc.Failed | None:
         try:
             self._parse()
         except DocumentFailed as failure:
-            return frames.Failed(code=failure.code, message=failure.message)
+            return ipc.Failed(code=failure.code, message=failure.message)
         except MemoryError:
             return OUT_OF_MEMORY
         except Exception:
             message = "The parser failed on the document."
-            return frames.Failed(
+            return ipc.Failed(
                 code=FailureCode.INTERNAL, message=message, detail=traceback.format_exc(limit=-20)
             )
         return None
@@ -92,23 +92,23 @@ class _Work:
             raise empty()
         self._send_chunks(chunks)
         self._send(
-            frames.Parsed(
+            ipc.Parsed(
                 page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
             )
         )
 
     def _send_chunks(self, chunks: tuple[Chunk, ...]) -> None:
-        for start in range(0, len(chunks), frames.CHUNKS_PER_FRAME):
-            self._send(frames.Chunks(chunks=list(chunks[start : start + frames.CHUNKS_PER_FRAME])))
+        for start in range(0, len(chunks), ipc.CHUNKS_PER_FRAME):
+            self._send(ipc.Chunks(chunks=list(chunks[start : start + ipc.CHUNKS_PER_FRAME])))
 
     def _report(self, pages_done: int, page_count: int) -> None:
         now = time.monotonic()
         if now >= self._quiet_until or pages_done == page_count:
             self._quiet_until = now + _PROGRESS_SECONDS
-            self._send(frames.Progress(pages_done=pages_done, page_count=page_count))
+            self._send(ipc.Progress(pages_done=pages_done, page_count=page_count))
 
-    def _send(self, frame: frames.Answer) -> None:
-        rest = memoryview(frames.encode(frame))
+    def _send(self, frame: ipc.Answer) -> None:
+        rest = memoryview(ipc.encode(frame))
         while rest:
             rest = rest[self._answers.write(rest) :]
 

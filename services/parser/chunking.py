@@ -7,8 +7,8 @@ from itertools import groupby
 
 from semantic_text_splitter import TextSplitter
 
-from services.parser.document import Block, Chunk
-from services.parser.tokens import ModelTokenizer
+from services.parser.parsed_document import Block, Chunk
+from services.parser.tokenizer import ModelTokenizer
 
 TARGET_TOKENS = 128
 """Tokens of a chunk at most, special ones included; fewer where the model reads fewer. Small models are trained

@@ -10,12 +10,12 @@ import structlog
 
 from contracts.events import MAX_MESSAGE_CHARACTERS
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser import frames
-from services.parser.childprocess import ChildDied, ChildNotReady, ChildProcess
-from services.parser.document import Chunk, ParsedDocument
+from services.parser import ipc
+from services.parser.child_process import ChildDied, ChildNotReady, ChildProcess
 from services.parser.formats.reading import MAX_CHARACTERS, PdfEngineName
 from services.parser.normalization import clean
-from services.runtime import mediatype
+from services.parser.parsed_document import Chunk, ParsedDocument
+from services.runtime import media_types
 
 MOST_CHARACTERS = 2 * MAX_CHARACTERS
 """From one child, which has read a hostile file and is not believed to keep to its own limit."""
@@ -79,7 +79,7 @@ class Sandbox:
         """
         patience = _Patience(self._timeout_seconds)
         engines: tuple[PdfEngineName, ...] = (self._pdf_engine,)
-        if self._pdf_engine == "auto" and media_type == mediatype.PDF:
+        if self._pdf_engine == "auto" and media_type == media_types.PDF:
             # PDFium aborts on some files that pypdf reads.
             engines = ("auto", "pypdf")
         for engine in engines[:-1]:
@@ -104,7 +104,7 @@ class Sandbox:
         child = await self._idle.get()
         healthy = False
         try:
-            task = frames.Task(path=str(path), media_type=media_type, pdf_engine=engine)
+            task = ipc.Task(path=str(path), media_type=media_type, pdf_engine=engine)
             answer, chunks = await _converse(await asyncio.shield(child), task, on_progress, patience)
             healthy = not _is_suspect(answer)
         finally:
@@ -145,7 +145,7 @@ class _Patience:
     def __init__(self, seconds: float) -> None:
         self._left = seconds
 
-    async def wait_for(self, answer: Awaitable[frames.Answer]) -> frames.Answer:
+    async def wait_for(self, answer: Awaitable[ipc.Answer]) -> ipc.Answer:
         """Wait as long as there is time; raises DocumentFailed."""
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -161,36 +161,36 @@ class _Patience:
 
 
 async def _converse(
-    child: ChildProcess, task: frames.Task, on_progress: OnProgress, patience: _Patience
-) -> tuple[frames.Parsed | frames.Failed, list[Chunk]]:
+    child: ChildProcess, task: ipc.Task, on_progress: OnProgress, patience: _Patience
+) -> tuple[ipc.Parsed | ipc.Failed, list[Chunk]]:
     await child.give(task)
     chunks: list[Chunk] = []
     characters, told = 0, -1
     while True:
         match await patience.wait_for(child.answer()):
-            case frames.Progress(pages_done=pages_done, page_count=page_count):
+            case ipc.Progress(pages_done=pages_done, page_count=page_count):
                 if pages_done > told:
                     told = pages_done
                     await on_progress(pages_done, page_count)
-            case frames.Chunks(chunks=more):
+            case ipc.Chunks(chunks=more):
                 characters += sum(len(chunk.text) for chunk in more)
                 if characters > MOST_CHARACTERS:
                     raise DocumentFailed(FailureCode.TOO_LARGE, "The document has more text than is read.")
                 chunks += more
-            case frames.Parsed() | frames.Failed() as last:
+            case ipc.Parsed() | ipc.Failed() as last:
                 return last, chunks
 
 
-def _is_suspect(answer: frames.Parsed | frames.Failed) -> bool:
+def _is_suspect(answer: ipc.Parsed | ipc.Failed) -> bool:
     """Whether a child may not be what it was: it ran out of memory, or into a bug."""
-    return isinstance(answer, frames.Failed) and answer.code in {
+    return isinstance(answer, ipc.Failed) and answer.code in {
         FailureCode.PARSE_MEMORY,
         FailureCode.INTERNAL,
     }
 
 
-def _document(answer: frames.Parsed | frames.Failed, chunks: list[Chunk]) -> ParsedDocument:
-    if isinstance(answer, frames.Failed):
+def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDocument:
+    if isinstance(answer, ipc.Failed):
         if answer.detail:
             log.error("parser_child_bug", detail=answer.detail)
         raise DocumentFailed(answer.code, clean(answer.message)[:MAX_MESSAGE_CHARACTERS])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.documents import encrypted_pdf, pdf, scanned_pdf, truncated_pdf
-from tests.system import API_KEY, Json, System, plain_client
+from tests.support.documents import encrypted_pdf, pdf, scanned_pdf, truncated_pdf
+from tests.support.system import API_KEY, Json, System, plain_client
 
 STAGES = ("parsing_started", "parsing", "parsed", "embedding", "embedded")
 WEBHOOK = "/api/v1/events/webhook/document-processing"

@@ -13,12 +13,12 @@ from contracts.events import StatusEvent
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
 from services.api.audit.comparison import Audit, audit
-from services.runtime.database import create_engine
-from services.runtime.objects import Objects
+from services.runtime.database.engine import create_engine
+from services.runtime.object_store import Objects
 from tests.chaos.load import Load
 from tests.chaos.victims import Reaper, part, service
-from tests.fakes.waiting import wait_until
-from tests.system import TERMINAL, Follower, System, following
+from tests.support.fakes.waiting import wait_until
+from tests.support.system import TERMINAL, Follower, System, following
 
 SETTINGS = {
     "SWEEP_SECONDS": "1",
@@ -30,7 +30,7 @@ SETTINGS = {
     "EMBED_BATCH_CHUNKS": "4",
     "PARSE_CONCURRENCY": "1",
 }
-QUICK_EMBEDDER = {"embedder": "tests.fakes.dummy_embedder"}
+QUICK_EMBEDDER = {"embedder": "tests.support.fakes.dummy_embedder"}
 
 
 @dataclass

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import psutil  # type: ignore[import-untyped]
 
-from local.part import Part
-from tests.system import System
+from local.managed_process import Part
+from tests.support.system import System
 
 
 @dataclass

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.documents import pdf, scanned_pdf
 from tests.e2e.browser import chromium_running, complaints, drop
+from tests.support.documents import pdf, scanned_pdf
 
 PATIENCE_MS = 90_000
 OTHER_PAGES = [

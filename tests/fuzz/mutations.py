@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 
-from tests.documents import Bookmark, bomb_pdf, encrypted_pdf, pdf, scanned_pdf
+from tests.support.documents import Bookmark, bomb_pdf, encrypted_pdf, pdf, scanned_pdf
 
 Mutation = Callable[[bytearray, random.Random], None]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from contracts.failures import DocumentFailed
 from services.parser.sandbox import Sandbox
-from services.runtime.mediatype import PDF
+from services.runtime.media_types import PDF
 from tests.fuzz.mutations import mutated_pdfs
-from tests.sandbox import MEGABYTE, ignore, sandbox
+from tests.support.sandbox import MEGABYTE, ignore, sandbox
 
 
 @dataclass

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import topology
-from tests.documents import pdf
 from tests.fuzz.examples import FUZZ
-from tests.system import Json, System, plain_client, until
+from tests.support.documents import pdf
+from tests.support.system import Json, System, plain_client, until
 
 WEBHOOK = "/api/v1/events/webhook/document-processing"
 json_values = st.recursive(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.mediatype import HTML, PDF, PLAIN
-from tests import documents
+from services.runtime.media_types import HTML, PDF, PLAIN
 from tests.fuzz.mutations import mutated_pdfs
 from tests.fuzz.parsing import outcome, parse_all
-from tests.sandbox import ignore, sandbox
+from tests.support import documents
+from tests.support.sandbox import ignore, sandbox
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from tests.fuzz.examples import FUZZ
-from tests.system import System
+from tests.support.system import System
 
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 

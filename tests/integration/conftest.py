@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import empty_database
-from tests.guarded import Guarded, guarded_api
-from tests.system import System
-from tests.virtual_host import VirtualHosts
+from tests.support.guarded import Guarded, guarded_api
+from tests.support.system import System
+from tests.support.virtual_host import VirtualHosts
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.events import LogEvent
-from services.runtime.attempts import launch, open_next_attempt
-from services.runtime.database import create_engine
-from services.runtime.fence import FencedDocument, Superseded
-from services.runtime.migrate import migrate
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.tables import documents
+from services.lifecycle.attempts import launch, open_next_attempt
+from services.lifecycle.document_attempt import FencedDocument
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.database.engine import create_engine
+from services.runtime.database.migrate import migrate
+from services.runtime.database.tables import documents
+from services.runtime.errors import Superseded
+from services.runtime.messaging.publisher import Publisher
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from services.runtime.availability import BROKER_ERRORS
-from services.runtime.connection import broker_connection
+from services.runtime.errors import BROKER_ERRORS
+from services.runtime.messaging.connection import broker_connection
 
 pytestmark = pytest.mark.anyio
 

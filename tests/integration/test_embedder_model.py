@@ -12,10 +12,14 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from services.embedder.backends.sentence_transformers_backend import (
+    TokenizedModel,
+    WholeTextModel,
+    has_bfloat16,
+)
 from services.embedder.checksum import carried_model
-from services.embedder.model import EmbeddingModel, ModelUnavailable, Vectors, load_model
-from services.embedder.sentence_model import TokenizedModel, WholeTextModel, has_bfloat16
-from services.runtime.settings import MODEL
+from services.embedder.embedding_model import EmbeddingModel, ModelUnavailable, Vectors, load_model
+from services.runtime.process.settings import MODEL
 
 TEXTS = [
     text[start : start + length]

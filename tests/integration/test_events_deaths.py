@@ -13,13 +13,18 @@ import pytest
 
 from contracts import topology
 from contracts.events import StatusEvent
-from services.runtime.availability import BROKER_ERRORS
-from tests.background import in_background
+from services.runtime.errors import BROKER_ERRORS
 from tests.conftest import missing
-from tests.fakes.waiting import wait_until
-from tests.followers import following_by_curl, following_by_node, following_by_page, install_eventsource
-from tests.system import System, following
-from tests.virtual_host import PrivateVirtualHost
+from tests.support.background import in_background
+from tests.support.fakes.waiting import wait_until
+from tests.support.followers import (
+    following_by_curl,
+    following_by_node,
+    following_by_page,
+    install_eventsource,
+)
+from tests.support.system import System, following
+from tests.support.virtual_host import PrivateVirtualHost
 
 
 @dataclass

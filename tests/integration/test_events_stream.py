@@ -16,8 +16,8 @@ import pytest
 
 from contracts import topology
 from contracts.events import StatusEvent
-from tests.fakes.waiting import wait_until
-from tests.system import Follower, System, following
+from tests.support.fakes.waiting import wait_until
+from tests.support.system import Follower, System, following
 
 STREAM = "/api/v1/events"
 

@@ -17,10 +17,10 @@ import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from contracts import topology
-from services.runtime.headers import CODE_HEADER, REASON_HEADER
+from services.runtime.messaging.headers import CODE_HEADER, REASON_HEADER
 from tests.conftest import running_system
-from tests.documents import SLOW_HTML, pdf
-from tests.system import Json, System, until
+from tests.support.documents import SLOW_HTML, pdf
+from tests.support.system import Json, System, until
 
 PARSE = topology.PARSE.name
 
@@ -31,7 +31,7 @@ Act = Callable[[AbstractChannel], Awaitable[None]]
 def frail(rabbitmq_url: str, management_url: str, module_database_url: str) -> Iterator[System]:
     """An impatient system with a model without weights; every test leaves all three services running."""
     with running_system(rabbitmq_url, management_url, module_database_url) as system:
-        system.modules["embedder"] = "tests.fakes.dummy_embedder"
+        system.modules["embedder"] = "tests.support.fakes.dummy_embedder"
         system.settings |= {"SWEEP_SECONDS": "0.2", "GRACE_SECONDS": "1", "SILENCE_SECONDS": "2"}
         system.settings |= {"SHUTDOWN_SECONDS": "1", "PARSE_TIMEOUT_SECONDS": "6", "UPLOAD_SECONDS": "5"}
         system.start("api", "parser", "embedder")
@@ -339,7 +339,7 @@ def audited(system: System) -> tuple[int, Json]:
         "RABBITMQ_URL": system.rabbitmq_url,
         "STORAGE_URL": (system.directory / "objects").as_uri(),
     }
-    command = [sys.executable, "-m", "clients.command.main", "audit"]
+    command = [sys.executable, "-m", "cli.main", "audit"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     found: Json = json.loads(done.stdout)

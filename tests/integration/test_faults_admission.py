@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx
 
 from tests.chaos.victims import part
-from tests.system import System, until
-from tests.virtual_host import PrivateVirtualHost
+from tests.support.system import System, until
+from tests.support.virtual_host import PrivateVirtualHost
 
 
 def test_an_alarm_and_a_dead_broker_are_answered_quickly_and_end(

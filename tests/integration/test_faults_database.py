@@ -11,7 +11,7 @@ import httpx
 
 from local.postgres import EmbeddedPostgres
 from tests.chaos.victims import part
-from tests.system import System, until
+from tests.support.system import System, until
 
 
 @contextmanager

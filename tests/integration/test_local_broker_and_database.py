@@ -13,11 +13,11 @@ import pytest
 from pamqp.common import FieldTable
 
 from local.broker_search import admits, greets
-from local.part import Part
+from local.managed_process import Part
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import running_url
-from services.runtime.migrate import migrate
-from tests.virtual_host import PrivateVirtualHost
+from services.runtime.database.migrate import migrate
+from tests.support.virtual_host import PrivateVirtualHost
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.waiting import wait_until
+from tests.support.fakes.waiting import wait_until
 
-COMMAND = [sys.executable, "-m", "tests.fakes.local_system"]
+COMMAND = [sys.executable, "-m", "tests.support.fakes.local_system"]
 
 
 class System:

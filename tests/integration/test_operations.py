@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.system import System
+from tests.support.system import System
 
 SERVICES = ("api", "parser", "embedder")
 

@@ -6,8 +6,8 @@ import subprocess
 import httpx
 import pytest
 
-from tests.documents import cyclic_pdf, encrypted_pdf, pdf, scanned_pdf, truncated_pdf, zip_bomb
-from tests.system import System, following, until
+from tests.support.documents import cyclic_pdf, encrypted_pdf, pdf, scanned_pdf, truncated_pdf, zip_bomb
+from tests.support.system import System, following, until
 
 STAGES = ["parsing_started", "parsing", "parsed", "embedding", "embedded"]
 BOMB = zip_bomb("word/document.xml")

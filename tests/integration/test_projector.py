@@ -17,16 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.events import DocumentDeleted, LogEvent, StatusEvent
 from contracts.statuses import FOLLOWS, Status
-from services.api.events.log import EventLog
-from services.api.events.position import Position
-from services.api.projection.fold import DocumentState
-from services.api.projection.position import move_position, read_position
+from services.api.log.event_log import EventLog
+from services.api.log.position import Position
+from services.api.projection.projection_position import move_position, read_position
 from services.api.projection.projector import Projector, project_next
-from services.runtime.database import create_engine
-from services.runtime.migrate import migrate
-from services.runtime.tables import documents, projections
-from services.runtime.topology import declare_topology
-from services.runtime.vital import end
+from services.api.projection.reducer import DocumentState
+from services.runtime.database.engine import create_engine
+from services.runtime.database.migrate import migrate
+from services.runtime.database.tables import documents, projections
+from services.runtime.messaging.declare import declare_topology
+from services.runtime.process.background import end
 
 pytestmark = pytest.mark.anyio
 
@@ -43,9 +43,9 @@ PROJECTED = [documents.c.document_id, documents.c.filename, documents.c.owner_id
 
 PROJECTOR = """
 import asyncio, sys
-from services.api.events.log import EventLog
+from services.api.log.event_log import EventLog
 from services.api.projection.projector import Projector
-from services.runtime.database import create_engine
+from services.runtime.database.engine import create_engine
 
 async def main():
     log = EventLog(sys.argv[1])

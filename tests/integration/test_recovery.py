@@ -8,9 +8,9 @@ import httpx
 
 from contracts import topology
 from local.rabbitmq import PrivateBroker
-from tests.documents import pdf
-from tests.system import System, following, until
-from tests.virtual_host import PrivateVirtualHost
+from tests.support.documents import pdf
+from tests.support.system import System, following, until
+from tests.support.virtual_host import PrivateVirtualHost
 
 STAGES = ["parsing_started", "parsing", "parsed", "embedding", "embedded"]
 
@@ -99,7 +99,7 @@ def test_queues_that_are_gone_one_by_one_or_with_their_broker_are_made_again_and
     broker = PrivateBroker(tmp_path)
     broker.start()
     own_system.rabbitmq_url = broker.url
-    own_system.modules["embedder"] = "tests.fakes.dummy_embedder"
+    own_system.modules["embedder"] = "tests.support.fakes.dummy_embedder"
     try:
         own_system.start("embedder", "api", "parser")
         until(lambda: _delete_queues(broker))

@@ -1,7 +1,7 @@
 """Search on the real model and the real index."""
 
-from tests.documents import pdf
-from tests.system import System
+from tests.support.documents import pdf
+from tests.support.system import System
 
 NOISE = "The committee met again and the minutes of the last meeting were read and approved by all. "
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guarded import KEY, PLANTED, WEBHOOK, Guarded, bearer, token
+from tests.support.guarded import KEY, PLANTED, WEBHOOK, Guarded, bearer, token
 
 DOCUMENTS = "/api/v1/documents"
 REPORT = json.dumps({"documentId": "raw", "status": "parsing"}).encode()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import chromium_running, complaints
-from tests.guarded import Guarded, token
+from tests.support.guarded import Guarded, token
 
 
 def test_a_person_signs_in_and_the_page_goes_on_by_cookie(guarded: Guarded, chromium: Path) -> None:

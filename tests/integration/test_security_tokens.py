@@ -19,8 +19,8 @@ from httpx_sse import EventSource, ServerSentEvent
 from contracts.commands import QueryEmbedding
 from services.api.access.caller import Caller
 from services.api.search.nearest import SearchRequest, search
-from services.runtime.database import create_engine
-from tests.guarded import SECRET, Guarded, bearer, token
+from services.runtime.database.engine import create_engine
+from tests.support.guarded import SECRET, Guarded, bearer, token
 
 DOCUMENTS = "/api/v1/documents"
 EVENTS = "/api/v1/events"

@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook as Signer
 
 from services.api.webhook import producers
 from stagecast_client import EventStream, Notifier
-from tests.guarded import KEY, LIMITED_KEY, OLD_KEY, SIGNING_SECRET, WEBHOOK, Guarded, bearer, token
+from tests.support.guarded import KEY, LIMITED_KEY, OLD_KEY, SIGNING_SECRET, WEBHOOK, Guarded, bearer, token
 
 REPORT = {"documentId": "webhook-1", "status": "parsing"}
 

@@ -9,11 +9,11 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 
 from contracts import topology
-from services.runtime.availability import Unavailable
-from services.runtime.headers import REASON_HEADER
-from services.runtime.topology import declare_topology
-from tests.documents import pdf
-from tests.system import System, following, until
+from services.runtime.errors import Unavailable
+from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.headers import REASON_HEADER
+from tests.support.documents import pdf
+from tests.support.system import System, following, until
 
 pytestmark = pytest.mark.anyio
 
@@ -103,9 +103,9 @@ async def test_a_command_for_a_document_that_is_gone_is_dropped_quietly(system: 
 
 async def test_commands_tell_their_type_and_their_document_in_the_management_ui(vhost_url: str) -> None:
     from contracts.commands import ParseDocument
-    from services.runtime.broker import create_broker
-    from services.runtime.publisher import Publisher
-    from services.runtime.settings import Settings
+    from services.runtime.messaging.broker import create_broker
+    from services.runtime.messaging.publisher import Publisher
+    from services.runtime.process.settings import Settings
 
     await declare_topology(vhost_url)
     broker = create_broker(Settings(rabbitmq_url=vhost_url), "api")

@@ -13,9 +13,9 @@ from services.api.access.tickets import InvalidTicket, Tickets
 from services.api.access.tokens import ADMIN, Claims, InvalidToken, Tokens
 from services.api.http.problems import Problem
 from services.api.http.rates import USER, Rates
-from services.runtime.logs import get_logger
-from services.runtime.settings import Settings
-from services.runtime.tables import documents
+from services.runtime.database.tables import documents
+from services.runtime.process.logging import get_logger
+from services.runtime.process.settings import Settings
 
 COOKIE = "stagecast_token"
 

@@ -12,8 +12,8 @@ from time import monotonic
 import httpx
 import jwt
 
-from services.runtime.availability import Unavailable
-from services.runtime.logs import get_logger
+from services.runtime.errors import Unavailable
+from services.runtime.process.logging import get_logger
 
 ALGORITHMS = frozenset({"RS256", "ES256"})
 FRESH_SECONDS = 300.0

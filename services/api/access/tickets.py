@@ -11,8 +11,8 @@ from sqlalchemy import delete, func, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.tokens import Claims
-from services.runtime.tables import tickets
-from services.runtime.vital import try_step
+from services.runtime.database.tables import tickets
+from services.runtime.process.background import try_step
 
 TICKET_SECONDS = 60
 TICKET_BYTES = 32

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import jwt
 
 from services.api.access.signing_keys import SigningKeys, UnknownKey
-from services.runtime.logs import get_logger
-from services.runtime.settings import Settings
+from services.runtime.process.logging import get_logger
+from services.runtime.process.settings import Settings
 
 MAX_TOKEN_CHARACTERS = 8192
 MAX_OWNER_CHARACTERS = 256

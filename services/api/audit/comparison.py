@@ -16,15 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.events import StatusEvent
 from contracts.statuses import RANK, TERMINAL, Status
-from services.api.audit.questions import QUESTIONS
-from services.api.events.entry import Entry
-from services.api.events.position import Position
-from services.api.events.stream_queue import consume_stream, mark_log
-from services.api.projection.fold import DocumentState, replay_states
-from services.api.projection.position import read_position
+from services.api.audit.checks import QUESTIONS
+from services.api.log.entry import Entry
+from services.api.log.position import Position
+from services.api.log.stream_consumer import consume_stream, mark_log
+from services.api.projection.projection_position import read_position
+from services.api.projection.reducer import DocumentState, replay_states
 from services.api.recovery.dead_letters import DeadLetterQueues
-from services.runtime.connection import broker_connection
-from services.runtime.objects import Objects
+from services.runtime.messaging.connection import broker_connection
+from services.runtime.object_store import Objects
 
 PROJECTION_SECONDS = 20.0
 MOST_FINDINGS = 50

@@ -13,10 +13,10 @@ import aio_pika
 from aio_pika.abc import AbstractChannel
 
 from contracts import topology
-from services.runtime.availability import BROKER_ERRORS, Unavailable
-from services.runtime.connection import broker_connection
-from services.runtime.logs import get_logger
-from services.runtime.topology import declare_once
+from services.runtime.errors import BROKER_ERRORS, Unavailable
+from services.runtime.messaging.connection import broker_connection
+from services.runtime.messaging.declare import declare_once
+from services.runtime.process.logging import get_logger
 
 INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0

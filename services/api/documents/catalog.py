@@ -23,8 +23,8 @@ from services.api.documents.views import (
     document_view,
 )
 from services.api.http.problems import Problem
-from services.api.projection.position import read_position
-from services.runtime.tables import chunks, documents
+from services.api.projection.projection_position import read_position
+from services.runtime.database.tables import chunks, documents
 
 _CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
 NO_SUCH_DOCUMENT = "There is no such document."

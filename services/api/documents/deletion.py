@@ -11,9 +11,9 @@ from services.api.access.caller import Caller
 from services.api.documents.catalog import NO_SUCH_DOCUMENT
 from services.api.documents.owners import note
 from services.api.http.problems import Problem
-from services.runtime.objects import Objects
-from services.runtime.publisher import Publisher
-from services.runtime.tables import documents
+from services.runtime.database.tables import documents
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.object_store import Objects
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, func, true
 
-from services.runtime.tables import documents
+from services.runtime.database.tables import documents
 
 
 def has_file_type(wanted: str, file_type: str | None, filename: str | None) -> bool:

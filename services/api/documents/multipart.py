@@ -9,7 +9,7 @@ from streaming_form_data import ParseFailedException, StreamingFormDataParser
 from streaming_form_data.targets import BaseTarget
 
 from services.api.http.problems import Problem
-from services.runtime.mediatype import SUPPORTED, detect
+from services.runtime.media_types import SUPPORTED, detect
 
 HEAD_BYTES = 64 * 1024
 """What the type of a file is told from."""

@@ -10,7 +10,7 @@ from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runtime.tables import document_owners, documents
+from services.runtime.database.tables import document_owners, documents
 
 NOTES_KEPT = timedelta(days=30)
 """Of documents that are not there; longer than the log keeps their events."""

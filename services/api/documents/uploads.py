@@ -14,13 +14,14 @@ from services.api.access.caller import Caller
 from services.api.documents.admission import Admission
 from services.api.documents.multipart import IncomingFile
 from services.api.http.problems import Problem
-from services.runtime.attempts import launch, open_next_attempt
-from services.runtime.availability import Unavailable, forget
-from services.runtime.fence import FencedDocument, Superseded
-from services.runtime.objects import Objects
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.tables import documents, upload_reservations
+from services.lifecycle.attempts import launch, open_next_attempt
+from services.lifecycle.document_attempt import FencedDocument
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.database.tables import documents, upload_reservations
+from services.runtime.errors import Superseded, Unavailable
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.object_store import Objects
+from services.runtime.process.asyncio_guards import forget
 
 DATABASE_SECONDS = 2.0
 """How long an upload waits for the database before its body is read."""

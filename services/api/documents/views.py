@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from contracts.statuses import TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
-from services.runtime.tables import documents
+from services.runtime.database.tables import documents
 
 Json = dict[str, JsonValue]
 

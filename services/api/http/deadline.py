@@ -10,7 +10,7 @@ import re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.problems import unavailable
-from services.runtime.availability import forget
+from services.runtime.process.asyncio_guards import forget
 
 UNBOUNDED = re.compile(r"GET /api/v1/events|POST /api/v1/documents")
 """The stream lasts as long as its client; an upload has a bound of its own, on each piece of the body."""

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.api.http.methods import allowed_methods
-from services.runtime.availability import Unavailable, is_transient
-from services.runtime.logs import get_logger
-from services.runtime.problem import PROBLEM_TYPE, problem_document
+from services.runtime.errors import Unavailable, is_transient
+from services.runtime.process.logging import get_logger
+from services.runtime.process.problem_details import PROBLEM_TYPE, problem_document
 
 RETRY_AFTER_SECONDS = 5
 

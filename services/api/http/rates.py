@@ -16,8 +16,8 @@ from throttled.asyncio import RateLimiterType, Throttled
 from throttled.asyncio.store import BaseStore, MemoryStore, RedisStore
 
 from services.api.http.problems import Problem
-from services.runtime.logs import get_logger
-from services.runtime.settings import Settings
+from services.runtime.process.logging import get_logger
+from services.runtime.process.settings import Settings
 
 ADDRESS, USER, PRODUCER = "address", "user", "producer"
 TRACKED = 100_000

@@ -13,15 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.events import DocumentDeleted
 from contracts.statuses import TERMINAL, Status
-from services.api.events.entry import Entry
-from services.api.events.log import EventLog
-from services.api.events.position import Gap, Position
-from services.api.projection.fold import replay_states
-from services.api.projection.position import move_position, read_position
-from services.api.projection.rows import read_rows, write_rows
-from services.runtime.availability import is_cancelled, is_transient
-from services.runtime.logs import get_logger
-from services.runtime.vital import try_step
+from services.api.log.entry import Entry
+from services.api.log.event_log import EventLog
+from services.api.log.position import Gap, Position
+from services.api.projection.document_rows import read_rows, write_rows
+from services.api.projection.projection_position import move_position, read_position
+from services.api.projection.reducer import replay_states
+from services.runtime.errors import is_transient
+from services.runtime.process.asyncio_guards import is_cancelled
+from services.runtime.process.background import try_step
+from services.runtime.process.logging import get_logger
 
 IDLE_SECONDS = 5.0
 PAUSE_SECONDS = 0.3

@@ -21,9 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.wire import Timestamp, WireModel
-from services.runtime.availability import BROKER_ERRORS, Unavailable
-from services.runtime.connection import broker_connection
-from services.runtime.headers import REASON_HEADER, TRIES_HEADER
+from services.runtime.errors import BROKER_ERRORS, Unavailable
+from services.runtime.messaging.connection import broker_connection
+from services.runtime.messaging.headers import REASON_HEADER, TRIES_HEADER
 
 LOOK_LOCK = 0x53_54_43_44
 SECONDS = 10.0

@@ -15,16 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
-from services.api.recovery.silence import remind_silent
-from services.runtime.attempts import command, launch
-from services.runtime.ending import announce
-from services.runtime.fence import FencedDocument, Superseded
-from services.runtime.logs import get_logger
-from services.runtime.publisher import Publisher
-from services.runtime.reporter import Reporter
-from services.runtime.settings import Settings
-from services.runtime.tables import documents, upload_reservations, webhook_receipts
-from services.runtime.vital import try_step
+from services.api.recovery.stalled import remind_silent
+from services.lifecycle.attempts import command, launch
+from services.lifecycle.document_attempt import FencedDocument
+from services.lifecycle.outcome import announce
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.database.tables import documents, upload_reservations, webhook_receipts
+from services.runtime.errors import Superseded
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.background import try_step
+from services.runtime.process.logging import get_logger
+from services.runtime.process.settings import Settings
 
 RECEIPTS_KEPT = timedelta(days=4)
 BATCH = 100

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.commands import QueryEmbedding
 from contracts.wire import DocumentId, WireModel
 from services.api.access.caller import Caller
-from services.runtime.vector_index import MAX_INDEXED_DIMENSIONS
+from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
 
 QUOTATION_WORDS = 4
 

@@ -10,7 +10,7 @@ from uuid_utils import uuid4
 
 from contracts import topology
 from contracts.commands import EmbedQuery, QueryEmbedding
-from services.runtime.availability import BROKER_ERRORS, Unavailable
+from services.runtime.errors import BROKER_ERRORS, Unavailable
 
 ANSWER_SECONDS = 10.0
 REPLY_TO = "amq.rabbitmq.reply-to"

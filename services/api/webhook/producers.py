@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from standardwebhooks.webhooks import Webhook as Signature
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from services.api.access.access_settings import secret_bytes
 from services.api.http.problems import Problem
-from services.runtime.access_settings import secret_bytes
-from services.runtime.settings import Settings
+from services.runtime.process.settings import Settings
 
 MAX_SIGNATURES = 8
 """In one header; each is tried with each secret."""

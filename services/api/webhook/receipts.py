@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import StatusEvent
-from services.runtime.tables import webhook_receipts
+from services.runtime.database.tables import webhook_receipts
 
 CLAIM = timedelta(seconds=10)
 """Longer than a publish lasts until it is confirmed or given up."""

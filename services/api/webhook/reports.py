@@ -17,8 +17,8 @@ from services.api.documents.owners import find_owner, note_owner
 from services.api.http.problems import Problem, field_errors
 from services.api.webhook.producers import Producer
 from services.api.webhook.receipts import Receipts
-from services.runtime.logs import get_logger
-from services.runtime.publisher import Publisher
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.logging import get_logger
 
 MAX_BODY_BYTES = 64 * 1024
 SENTENCES = {

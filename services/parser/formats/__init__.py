@@ -5,17 +5,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.document import Content
 from services.parser.formats import html, markdown, pdf, plain
 from services.parser.formats.reading import Format, Reading
-from services.runtime import mediatype
+from services.parser.parsed_document import Content
+from services.runtime import media_types
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        mediatype.PDF: pdf.read,
-        mediatype.HTML: html.read,
-        mediatype.MARKDOWN: markdown.read,
-        mediatype.PLAIN: plain.read,
+        media_types.PDF: pdf.read,
+        media_types.HTML: html.read,
+        media_types.MARKDOWN: markdown.read,
+        media_types.PLAIN: plain.read,
     }
 )
 

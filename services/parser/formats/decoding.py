@@ -4,7 +4,8 @@ import re
 
 import charset_normalizer
 
-from services.runtime.mediatype import HEAD_BYTES, unicode_encoding
+from services.runtime.media_types import HEAD_BYTES
+from services.runtime.text_encoding import unicode_encoding
 
 _SAMPLE_BYTES = 65_536
 """Detection tries dozens of encodings, so it gets a sample."""

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from services.parser.document import Block, Content
 from services.parser.formats.decoding import decode
 from services.parser.formats.headings import HeadingPath
 from services.parser.formats.reading import Reading, empty, refuse_excess
 from services.parser.normalization import clean, has_text, tidy_prose
-from services.runtime.mediatype import HEAD_BYTES, unicode_encoding
+from services.parser.parsed_document import Block, Content
+from services.runtime.media_types import HEAD_BYTES
+from services.runtime.text_encoding import unicode_encoding
 
 _UNSEEN = frozenset(
     {

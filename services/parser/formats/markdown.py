@@ -8,11 +8,11 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from services.parser.document import Block, Content
 from services.parser.formats.decoding import decode
 from services.parser.formats.headings import HeadingPath
 from services.parser.formats.reading import Reading, empty, refuse_excess
 from services.parser.normalization import has_text, tidy_lines, tidy_prose
+from services.parser.parsed_document import Block, Content
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 _BLOCKS_ONLY = MarkdownIt("commonmark").enable("table")

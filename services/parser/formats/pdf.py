@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.document import Block, Content
 from services.parser.formats.outline import Outline
 from services.parser.formats.pdf_engine import EncryptedError, OutlineEntry, PdfEngine
 from services.parser.formats.pdfium_engine import PdfiumEngine
 from services.parser.formats.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess
 from services.parser.normalization import has_text, join_lines, mend_page, tidy_prose
+from services.parser.parsed_document import Block, Content
 
 _MAX_METADATA = 1000
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from services.parser.document import Block, Content
 from services.parser.formats.decoding import decode
 from services.parser.formats.reading import Reading, empty, refuse_excess
 from services.parser.normalization import has_text, tidy_lines
+from services.parser.parsed_document import Block, Content
 
 
 def read(path: Path, _reading: Reading) -> Content:

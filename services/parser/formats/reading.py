@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.document import Content
+from services.parser.parsed_document import Content
 
 PdfEngineName = Literal["auto", "pypdf", "pdfium"]
 

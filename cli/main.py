@@ -1,0 +1,156 @@
+"""The ``stagecast`` command: what can be asked of it."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.api import Api
+from cli.audit import audit as compare
+from cli.doctor import doctor as try_everything
+from cli.failures import CommandFailed
+from cli.notify import first_key
+from cli.notify import notify as post_status
+from cli.progress import report
+from cli.search import search as search_documents
+from cli.show import complain
+from cli.upload import upload as upload_files
+from cli.watch import watch as watch_stream
+from contracts.statuses import Status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Upload documents to Stagecast, watch them go through the stages, and search them.",
+)
+
+Url = Annotated[str, typer.Option("--url", envvar="STAGECAST_URL", help="Where Stagecast is.")]
+Token = Annotated[
+    str | None, typer.Option("--token", envvar="STAGECAST_TOKEN", help="Sent as Authorization: Bearer.")
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="STAGECAST_WEBHOOK_KEY", help="Of the webhook; else from INTERNAL_API_KEY."),
+]
+Documents = Annotated[
+    list[str] | None, typer.Option("--document", metavar="ID", help="Only this document; may be repeated.")
+]
+
+LOCAL = "http://127.0.0.1:3000"
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="Files to upload.")],
+    force: Annotated[bool, typer.Option("--force", help="Process again what is there already.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow each document to its end.")] = True,
+    url: Url = LOCAL,
+    token: Token = None,
+) -> None:
+    """Upload files and follow each through its stages; status 1 if one fails."""
+
+    async def run(api: Api) -> int:
+        with report() as shown:
+            return await upload_files(api, files, force, wait, shown)
+
+    _run(url, token, run)
+
+
+@app.command()
+def watch(document: Documents = None, url: Url = LOCAL, token: Token = None) -> None:
+    """Print the live event stream until Ctrl-C."""
+    _run(url, token, lambda api: watch_stream(api, document or []))
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="At most so many results.")] = 10,
+    document: Documents = None,
+    url: Url = LOCAL,
+    token: Token = None,
+) -> None:
+    """Search the embedded documents."""
+    _run(url, token, lambda api: search_documents(api, text, limit, document or []))
+
+
+@app.command()
+def notify(
+    document: Annotated[str, typer.Argument(metavar="DOCUMENT", help="The document's id.")],
+    status: Annotated[Status, typer.Argument(help="What has become of it.")],
+    message: Annotated[str, typer.Option("--message", help="A sentence for people.")] = "",
+    metadata: Annotated[str | None, typer.Option("--metadata", metavar="JSON", help="An object.")] = None,
+    key: Key = None,
+    url: Url = LOCAL,
+    token: Token = None,
+) -> None:
+    """Report a document's status through the webhook."""
+    event: dict[str, Any] = {"documentId": document, "status": status, "message": message}
+    if metadata is not None:
+        event["metadata"] = _json_object(metadata)
+    _run(url, token, lambda api: post_status(api, _webhook_key(key), event))
+
+
+@app.command()
+def audit(
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", min=0, help="Seconds that work may take without being missed.")
+    ] = 900,
+) -> None:
+    """Compare database, log, queues and object store; status 1 if anything is missing.
+
+    Reads DATABASE_URL, RABBITMQ_URL, STORAGE_URL and DATA_DIR, as the services do.
+    """
+
+    async def run(_: Api) -> int:
+        return await compare(tolerance)
+
+    _run(LOCAL, None, run)
+
+
+@app.command()
+def doctor(key: Key = None, url: Url = LOCAL, token: Token = None) -> None:
+    """Try health, events, the webhook and an upload end to end, and say what is wrong."""
+    _run(url, token, lambda api: try_everything(api, _webhook_key(key)))
+
+
+def _webhook_key(given: str | None) -> str | None:
+    return given or first_key(os.environ.get("INTERNAL_API_KEY", ""))
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--metadata is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter("--metadata is not a JSON object")
+    return value
+
+
+def _run(url: str, token: str | None, command: Callable[[Api], Awaitable[int]]) -> None:
+    async def run() -> int:
+        async with Api(url, token) as api:
+            return await command(api)
+
+    try:
+        status = asyncio.run(run())
+    except CommandFailed as failure:
+        complain(str(failure))
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        # The reader of the pipe has enough; without this the interpreter complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    raise typer.Exit(status)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,59 @@
+"""Search the embedded documents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from cli.api import Api
+from cli.show import at_terminal, err, json_line, out, plain
+
+SNIPPET_CHARACTERS = 240
+
+
+async def search(api: Api, query: str, limit: int, documents: Sequence[str]) -> int:
+    """Print what was found, best first."""
+    items = await api.search(query, limit, documents)
+    if not at_terminal():
+        for item in items:
+            json_line(item)
+    elif items:
+        out().print(_table(items))
+    else:
+        err().print("Nothing was found.")
+    return 0
+
+
+def _table(items: list[dict[str, Any]]) -> Table:
+    table = Table(box=SIMPLE, expand=True, show_edge=False, pad_edge=False, header_style="dim")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("document", max_width=24, overflow="fold", style="bold")
+    table.add_column("pages", no_wrap=True)
+    table.add_column("text", ratio=1)
+    for item in items:
+        table.add_row(_score(item), _name(item), Text(pages(item)), _snippet(item))
+    return table
+
+
+def _score(item: dict[str, Any]) -> Text:
+    score = item.get("score")
+    return Text(f"{score:.3f}" if isinstance(score, int | float) else "")
+
+
+def _name(item: dict[str, Any]) -> Text:
+    return Text(plain(str(item.get("filename") or item.get("documentId") or "")))
+
+
+def _snippet(item: dict[str, Any]) -> Text:
+    text = plain(" ".join(str(item.get("text") or "").split()))
+    return Text(text if len(text) <= SNIPPET_CHARACTERS else f"{text[:SNIPPET_CHARACTERS].rstrip()}…")
+
+
+def pages(item: dict[str, Any]) -> str:
+    """One page, or the first and the last; empty for what has no pages."""
+    first, last = item.get("pageStart"), item.get("pageEnd")
+    if first is None:
+        return ""
+    return f"{first}" if last in {None, first} else f"{first}-{last}"

@@ -1,0 +1,80 @@
+"""What people see at a terminal, and programs read from a pipe."""
+
+import json
+import sys
+import unicodedata
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.journey import Journey
+from contracts.statuses import Status
+
+STYLES = {
+    Status.PARSING_STARTED: "cyan",
+    Status.PARSING: "blue",
+    Status.PARSED: "bright_blue",
+    Status.EMBEDDING: "magenta",
+    Status.EMBEDDED: "green",
+    Status.FAILED: "red",
+}
+
+
+def at_terminal() -> bool:
+    """Whether a person reads; else a program does, and gets JSON lines."""
+    return sys.stdout.isatty()
+
+
+def out() -> Console:
+    """Where results go."""
+    return Console(highlight=False)
+
+
+def err() -> Console:
+    """Where sentences about what went wrong go."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def json_line(value: Any) -> None:
+    """Write one value as one line, at once, so that a reader of the pipe keeps up."""
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        line = json.dumps(value)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def plain(text: str) -> str:
+    """Text of others on one line without control characters: a file name may hold escape sequences."""
+    kept = (" " if unicodedata.category(sign) in {"Cc", "Cf", "Zl", "Zp"} else sign for sign in text)
+    return "".join("�" if unicodedata.category(sign) == "Cs" else sign for sign in kept).strip()
+
+
+def complain(sentence: str) -> None:
+    """Say what went wrong."""
+    err().print(Text(plain(sentence), "red" if sys.stderr.isatty() else ""))
+
+
+def status_text(status: Status) -> Text:
+    """A status as people read it, in its colour."""
+    return Text(status.replace("_", " "), STYLES[status])
+
+
+def chunks(journey: Journey) -> str:
+    """How many chunks a document has, in words."""
+    count = journey.chunks if journey.chunks is not None else "?"
+    return f"{count} chunk{'' if count == 1 else 's'}"
+
+
+def ending(journey: Journey) -> Text:
+    """The final line of a document."""
+    name = (plain(journey.name), "bold")
+    if journey.deleted:
+        return Text.assemble(("✗ ", "red"), name, ": deleted while it was being processed")
+    if journey.succeeded:
+        return Text.assemble(("✓ ", "green"), name, f": embedded, {chunks(journey)}")
+    code = f" ({plain(journey.code)})" if journey.code else ""
+    return Text.assemble(("✗ ", "red"), name, f": {plain(journey.error) or 'failed'}{code}")

@@ -1,0 +1,71 @@
+"""Upload files and follow each through its stages."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.api import Api
+from cli.document import Uploaded
+from cli.events import EventStream
+from cli.failures import CommandFailed
+from cli.follow import Following
+from cli.journey import Journey
+from cli.progress import Report
+
+UPLOADS_AT_ONCE = 4
+
+
+async def upload(api: Api, files: Sequence[Path], force: bool, wait: bool, report: Report) -> int:
+    """Return the exit status: 1 when any file was refused or any document failed."""
+    slots = asyncio.Semaphore(UPLOADS_AT_ONCE)
+
+    async def send(file: Path) -> Uploaded | None:
+        async with slots:
+            return await _send(api, file, force, report)
+
+    if not wait:
+        answers = await asyncio.gather(*map(send, files))
+        return int(not all(answers))
+    # Opened before the first upload, so that no event can be missed.
+    following = Following(api, EventStream(api, on_lost=report.lost), report.moved)
+    async with following.listening():
+
+        async def send_and_follow(file: Path) -> bool:
+            uploaded = await send(file)
+            return uploaded is not None and await _is_followed_to_success(following, file, uploaded, report)
+
+        succeeded = await asyncio.gather(*map(send_and_follow, files))
+    return int(not all(succeeded))
+
+
+async def _is_followed_to_success(
+    following: Following, file: Path, uploaded: Uploaded, report: Report
+) -> bool:
+    journey = Journey.of(uploaded.document, file.name)
+    if not journey.is_done:
+        journey = await following.add(journey)
+        await following.until_done(journey)
+    report.ended(journey)
+    return journey.succeeded
+
+
+async def _send(api: Api, file: Path, force: bool, report: Report) -> Uploaded | None:
+    try:
+        size = _size(file)
+        uploaded = await api.upload(file, force, report.sending(file, size))
+    except CommandFailed as failure:
+        report.refused(file, failure)
+        return None
+    except OSError as error:
+        report.refused(file, CommandFailed(f"{file} can't be read: {error.strerror or error}"))
+        return None
+    report.taken(file, uploaded)
+    return uploaded
+
+
+def _size(file: Path) -> int:
+    if not file.exists():
+        raise CommandFailed(f"There is no file {file}")
+    if not file.is_file():
+        raise CommandFailed(f"{file} is not a file")
+    return file.stat().st_size

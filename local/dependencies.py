@@ -1,0 +1,64 @@
+"""What the services stand on: a broker and a database, found or run by us."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from local import rabbitmq
+from local.broker_search import usual_broker
+from local.data_dir import DataDir
+from local.failures import StartFailed
+from local.managed_process import Part
+from local.postgres import EmbeddedPostgres
+from local.rabbitmq import PrivateBroker
+from services.runtime.process.settings import Settings
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """Addresses of broker and database, and those of the two that are ours to run."""
+
+    rabbitmq_url: str
+    database_url: str
+    management_url: str | None
+    parts: tuple[Part, ...]
+    """In the order in which they start."""
+
+    @property
+    def sentence(self) -> str:
+        """Where broker and database come from, for the person at the terminal."""
+        names = [part.name for part in self.parts]
+        broker = "private" if "broker" in names else without_password(self.rabbitmq_url)
+        database = "private" if "database" in names else without_password(self.database_url)
+        return f"starting; broker: {broker}, database: {database}"
+
+
+def lay_foundation(settings: Settings, directory: DataDir) -> Foundation:
+    """Decide where broker and database come from. Raises StartFailed when there can be no broker."""
+    parts: list[Part] = []
+    rabbitmq_url = settings.rabbitmq_url if "rabbitmq_url" in settings.model_fields_set else usual_broker()
+    management_url = None
+    if rabbitmq_url is None:
+        broker = private_broker(directory)
+        rabbitmq_url, management_url = broker.url, broker.management_url
+        parts.append(broker)
+    database_url = settings.database_url
+    if database_url is None:
+        database = EmbeddedPostgres(directory.path / "postgres", keep_open=(directory.lock,))
+        database_url = database.url
+        parts.append(database)
+    return Foundation(rabbitmq_url, database_url, management_url, tuple(parts))
+
+
+def private_broker(directory: DataDir) -> PrivateBroker:
+    """The private node of a data directory, not yet started. Raises StartFailed when it is not installed."""
+    if not rabbitmq.installed():
+        raise StartFailed("There is no RabbitMQ: run `make setup`, or set RABBITMQ_URL.")
+    return PrivateBroker(directory.path / "rabbitmq", keep_open=(directory.lock,))
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()

@@ -1,0 +1,202 @@
+"""The log of events, as this process sees it: one consumer feeds the ring, everybody follows the ring.
+
+What is older than the ring is read from the stream on a short-lived connection of its own, a bounded piece at a
+time, so that a slow reader holds neither a connection nor the tail back.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from services.api.log.entry import Entry
+from services.api.log.history import PIECE, Piece, Replays
+from services.api.log.position import Gap, Position
+from services.api.log.ring import Ring
+from services.api.log.stream_consumer import consume_stream, mark_log
+from services.runtime.errors import BROKER_ERRORS
+from services.runtime.process.logging import get_logger
+
+PREFILL = 2000
+"""Entries before the end that a new ring begins with: those who come back after a restart are near the end."""
+PAUSE_SECONDS = 0.3
+FIRST_DELIVERY_SECONDS = 5.0
+FIND_SECONDS = 10.0
+CATCH_UP_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+class Follower(Protocol):
+    """Who is told about the log, between two turns of the event loop."""
+
+    def log_grew(self) -> None:
+        """The ring has new entries."""
+
+    def log_was_replaced(self, old: Ring) -> None:
+        """The ring is another one, and its cursors mean nothing in it; ``old`` still tells their positions."""
+
+    async def drain(self) -> None:
+        """The process is about to stop."""
+
+
+class EventLog:
+    """Follow with ``head``, ``read`` and ``wait``; ``run`` keeps the ring fed until it is cancelled."""
+
+    def __init__(self, rabbitmq_url: str) -> None:
+        self._url = rabbitmq_url
+        self._ring: Ring | None = None
+        self._replays = Replays(rabbitmq_url)
+        self._opened = asyncio.Event()
+        self._attached = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._followers: list[Follower] = []
+
+    @property
+    def head(self) -> Position:
+        """The newest position that this process has seen."""
+        return self.ring.head
+
+    @property
+    def ring(self) -> Ring:
+        """The newest part of the log."""
+        if self._ring is None:
+            raise RuntimeError("the log was not opened yet")
+        return self._ring
+
+    def follow(self, follower: Follower) -> None:
+        """Tell somebody whenever the log grows."""
+        self._followers.append(follower)
+
+    async def run(self) -> None:
+        """Feed the ring for ever, and attach again when the broker comes back."""
+        while True:
+            try:
+                await self._feed()
+            except BROKER_ERRORS as error:
+                log.info("waiting for the log", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def opened(self) -> None:
+        """Wait until the end of the log is known."""
+        await self._opened.wait()
+
+    async def read(self, after: Position, limit: int = PIECE) -> Piece:
+        """At most ``limit`` entries after a position; empty at the head. Raises broker errors for old ones.
+
+        ``Gap.UNKNOWN`` where no event is or was at that position, or this process has not read so far;
+        ``Gap.EXPIRED`` where entries between it and the first one returned are no longer kept.
+        """
+        await self._catch_up(after)
+        ring = self.ring
+        cursor = ring.locate(after)
+        if isinstance(cursor, Gap):
+            return Piece((), cursor)
+        if cursor is not None:
+            return Piece(ring.entries(cursor, limit))
+        return await self._replays.read(after, ring.head, limit)
+
+    async def wait(self, after: Position, seconds: float) -> bool:
+        """Wait until the head is no longer at a position; False when ``seconds`` pass first."""
+        return await self._until(lambda: self.head != after, seconds)
+
+    async def ends_before(self, position: Position) -> bool:
+        """Whether the log itself, and not only what this process has read of it, ends before a position."""
+        return (await self._find_end()).offset < position.offset
+
+    async def drain(self) -> None:
+        """Let streams end before the server waits for them."""
+        for follower in self._followers:
+            await follower.drain()
+
+    async def _catch_up(self, position: Position) -> None:
+        """Let a replica that is a little behind the one that gave out an id come to it."""
+        if position.offset > self.head.offset:
+            await self._attached.wait()
+            await self._until(lambda: self.head.offset >= position.offset, CATCH_UP_SECONDS)
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self._growth()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _growth(self) -> None:
+        grown = asyncio.get_running_loop().create_future()
+        self._waiting.add(grown)
+        try:
+            await grown
+        finally:
+            self._waiting.discard(grown)
+
+    async def _feed(self) -> None:
+        if self._ring is None:
+            await self._open()
+        head = self.head
+        async with consume_stream(self._url, max(head.offset, 0)) as deliveries:
+            first = await deliveries.read_within(FIRST_DELIVERY_SECONDS)
+            if not first:
+                await self._open_if_made_anew(head)
+                return
+            if first[0].position != head:
+                log.warning("the log was truncated or made anew", position=str(head))
+                await self._open()
+                return
+            self._append(first)
+            self._attached.set()
+            try:
+                while True:
+                    self._append(await deliveries.read())
+            finally:
+                self._attached.clear()
+
+    async def _open_if_made_anew(self, head: Position) -> None:
+        """Nothing came from the head on: a slow broker, or a log that is shorter now than it was."""
+        end = await self._find_end()
+        if end.offset <= head.offset:
+            log.warning("the log was made anew", position=str(head))
+            await self._open()
+
+    async def _open(self) -> None:
+        """Begin a ring at the end of the log."""
+        end = await self._find_end()
+        async with consume_stream(self._url, max(0, end.offset - PREFILL)) as deliveries:
+            entries: list[Entry] = []
+            while not entries or entries[-1].offset < end.offset:
+                arrived = await deliveries.read_within(FIRST_DELIVERY_SECONDS)
+                if not arrived:
+                    raise TimeoutError("the log delivers nothing")
+                entries += arrived
+        self._replace(Ring(entries[0].position))
+        self._append(entries[1:])
+        self._opened.set()
+
+    async def _find_end(self) -> Position:
+        """Find the end by putting a marker there: an empty stream and a slow one look alike.
+
+        The consumer is there first: others publish too, and the marker would no longer be in the last chunk.
+        """
+        async with consume_stream(self._url, "last") as deliveries, asyncio.timeout(FIND_SECONDS):
+            marker = await mark_log(self._url)
+            while True:
+                for entry in await deliveries.read():
+                    if entry.position.names(marker):
+                        return entry.position
+
+    def _replace(self, ring: Ring) -> None:
+        old, self._ring = self._ring, ring
+        self._replays.forget()
+        if old is not None:
+            for follower in self._followers:
+                follower.log_was_replaced(old)
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.ring.append(entry)
+        for follower in self._followers:
+            follower.log_grew()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)

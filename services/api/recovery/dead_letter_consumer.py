@@ -1,0 +1,95 @@
+"""Tells the owner of a document that its message died, so that no document waits for ever."""
+
+import asyncio
+
+from faststream import AckPolicy
+from faststream.rabbit import Channel, RabbitRouter
+from faststream.rabbit.annotations import RabbitMessage
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts import topology
+from contracts.commands import EmbedChunks, ParseDocument
+from contracts.failures import DocumentFailed, FailureCode, Stage
+from services.lifecycle.document_attempt import fenced
+from services.lifecycle.outcome import announce, fail
+from services.lifecycle.status_reporter import Reporter
+from services.runtime.errors import Superseded, is_transient
+from services.runtime.messaging.broker import passive_queue
+from services.runtime.messaging.headers import CODE_HEADER, REASON_HEADER
+from services.runtime.process.logging import get_logger
+
+SENTENCES = {
+    FailureCode.DELIVERY_LIMIT: "The document was tried too often without success.",
+    FailureCode.PARSER_CRASHED: "The parser failed on the document; the reason is with its dead letter.",
+    FailureCode.EMBEDDER_CRASHED: "The embedder failed on the document; the reason is with its dead letter.",
+}
+
+PAUSE_SECONDS = 2.0
+"""Before a report that failed is given back: the broker delivers it again at once, and for ever."""
+
+log = get_logger(__name__)
+
+
+def dead_letter_router(engine: AsyncEngine, reporter: Reporter) -> RabbitRouter:
+    """Consumes the copy of each dead letter that is kept for reporting."""
+    router = RabbitRouter()
+
+    async def raw(message: RabbitMessage) -> bytes:
+        return message.body
+
+    @router.subscriber(
+        passive_queue(topology.DEAD_REPORT),
+        channel=Channel(prefetch_count=10, on_return_raises=True),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=raw,
+    )
+    async def on_dead_letter(body: bytes, message: RabbitMessage) -> None:
+        try:
+            await report_death(
+                engine, reporter, message.raw_message.routing_key or "", body, died_of(message)
+            )
+        except Exception as error:
+            if is_transient(error):
+                await asyncio.sleep(PAUSE_SECONDS)
+                await message.nack(requeue=True)
+                return
+            # Given back it would meet the bug for ever, and ten of them would keep all others from being reported.
+            # The dead letter itself is in its stage's queue, and its document is one that the sweeper asks about.
+            log.exception("a dead letter could not be reported")
+        await message.ack()
+
+    return router
+
+
+def died_of(message: RabbitMessage) -> FailureCode | None:
+    """What its document fails with: as we buried it, or because the broker met its delivery limit.
+
+    None for a message that we buried because it made no sense; it speaks for no document.
+    """
+    if REASON_HEADER not in message.headers:
+        return FailureCode.DELIVERY_LIMIT
+    code = message.headers.get(CODE_HEADER)
+    return FailureCode(code) if code in SENTENCES else None
+
+
+async def report_death(
+    engine: AsyncEngine, reporter: Reporter, stage: str, body: bytes, code: FailureCode | None
+) -> None:
+    """Publish ``failed`` for the document of a dead command, unless its attempt has ended otherwise."""
+    kind, failed_stage = (
+        (ParseDocument, Stage.PARSING) if stage == "parse" else (EmbedChunks, Stage.EMBEDDING)
+    )
+    if code is None:
+        return
+    try:
+        command = kind.model_validate_json(body)
+        async with fenced(engine, command.document_id, command.attempt, even_if_done=True) as (_, document):
+            pass
+        if not document.is_done:
+            await fail(engine, reporter, document, DocumentFailed(code, SENTENCES[code]), failed_stage)
+        await announce(engine, reporter, document.document_id, document.attempt)
+    except ValidationError:
+        log.info("a dead letter names no document", stage=stage)
+    except Superseded as reason:
+        log.info("superseded", work=str(reason))

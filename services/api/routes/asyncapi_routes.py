@@ -1,0 +1,129 @@
+"""``/asyncapi``: the queues and their messages, for people and for generators of code.
+
+The viewer comes with a package, as Swagger UI does; FastStream's own page takes its script from elsewhere.
+"""
+
+import html
+import json
+from urllib.parse import urlsplit
+
+from asyncapi_viewer.assets import VIEWER_MODULE, static_path
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from faststream import AsyncAPI
+from faststream.rabbit import RabbitBroker
+
+from contracts import topology
+from contracts.commands import EmbedChunks, EmbedQuery, ParseDocument, QueryEmbedding
+from contracts.events import DocumentDeleted, StatusEvent
+from services.runtime.messaging.broker import passive_exchange, passive_queue
+from services.runtime.process.settings import Settings
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <meta name="color-scheme" content="light dark">
+  <title>Stagecast AsyncAPI</title>
+  <link rel="icon" href="/icon.svg" type="image/svg+xml">
+  <script type="module" src="/asyncapi/{script}"></script>
+</head>
+<body>
+  <asyncapi-viewer src="/asyncapi.json" sidebar>
+    <h1>Stagecast AsyncAPI</h1>
+    <pre>{plain}</pre>
+  </asyncapi-viewer>
+</body>
+</html>
+"""
+"""What stands in the viewer's element is read where no script runs."""
+
+
+def asyncapi_router(settings: Settings) -> APIRouter:
+    """The specification as HTML and as JSON."""
+    specification = AsyncAPI(
+        describe_queues(settings.rabbitmq_url),
+        title="Stagecast",
+        version="1",
+        description=list_queues(),
+        schema_version="3.0.0",
+    )
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/asyncapi")
+    async def document() -> HTMLResponse:
+        described = specification.to_specification().to_jsonable()
+        plain = html.escape(json.dumps(described, indent=2, ensure_ascii=False))
+        page = PAGE.format(script=VIEWER_MODULE, plain=plain)
+        return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
+
+    @router.get(f"/asyncapi/{VIEWER_MODULE}")
+    async def script() -> FileResponse:
+        return FileResponse(static_path(VIEWER_MODULE))
+
+    @router.get("/asyncapi.json")
+    async def as_json() -> JSONResponse:
+        return JSONResponse(specification.to_specification().to_jsonable())
+
+    return router
+
+
+def list_queues() -> str:
+    """Every queue of the topology as a table in Markdown, those included that only the broker moves messages to."""
+    rows = (
+        f"| `{queue.name}` | {queue.kind} | "
+        + ", ".join(f"`{exchange.name}` `{key}`" for exchange, key in queue.bindings)
+        + " |"
+        for queue in sorted(topology.QUEUES, key=lambda queue: queue.name)
+    )
+    return "\n".join(
+        (
+            "All queues, as the services declare them:",
+            "",
+            "| queue | kind | bound to |",
+            "| --- | --- | --- |",
+            *rows,
+        )
+    )
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def describe_queues(rabbitmq_url: str) -> RabbitBroker:
+    """A broker that is never started: it stands for what the services consume and publish."""
+    broker = RabbitBroker(
+        specification_url=_without_credentials(rabbitmq_url),
+        description="Documents go through stages; each step is an event.",
+    )
+    broker.publisher(
+        exchange=passive_exchange(topology.EVENTS), routing_key="<source>.<status>", schema=StatusEvent,
+        title="StatusEvents", description="Every step of every document, kept in the stream stagecast.events.log.",
+    )  # fmt: skip
+    broker.publisher(
+        exchange=passive_exchange(topology.EVENTS), routing_key="api.deleted", schema=DocumentDeleted,
+        title="Deletions", description="A document and all that was made of it is gone; in the same stream.",
+    )  # fmt: skip
+
+    @broker.subscriber(passive_queue(topology.PARSE), title="ParseDocument")
+    async def parse(command: ParseDocument) -> None:
+        """The parser turns a document's bytes into chunks."""
+
+    @broker.subscriber(passive_queue(topology.EMBED), title="EmbedChunks")
+    async def embed(command: EmbedChunks) -> None:
+        """The embedder embeds one batch of a document's chunks."""
+
+    @broker.subscriber(passive_queue(topology.QUERY), title="EmbedQuery")
+    async def query(query: EmbedQuery) -> QueryEmbedding:
+        """An embedder embeds a search query and answers to reply_to."""
+        raise NotImplementedError
+
+    return broker

@@ -1,0 +1,1 @@
+"""Streams of events to browsers: many cursors into one ring."""

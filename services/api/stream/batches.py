@@ -1,0 +1,73 @@
+"""Frames joined for everybody who sees the same of the log: built once, sent as one bytes object to each."""
+
+from dataclasses import dataclass
+
+from services.api.log.ring import Ring
+from services.api.stream.filters import View
+from services.api.stream.sse import encode_chunk
+
+MAX_BYTES = 65_536
+"""In one batch; what a client is behind more than this goes out as its connection drains."""
+MAX_ENTRIES = 2000
+"""Looked at for one batch, so that a filter that lets nothing pass keeps nobody waiting."""
+MAX_CACHED = 64
+NOTHING_SHOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a view shows between a cursor and ``end``; ``shown`` is the cursor after the last frame in it."""
+
+    end: int
+    shown: int
+    data: bytes
+    chunk: bytes
+
+
+class Batches:
+    """The batches of one view, and how many clients share it."""
+
+    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "shown", "shown_at", "view")
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.is_total = view.is_total
+        self.clients = 0
+        self.shown = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
+        self.shown_at = 0.0  # and when, on the loop's clock
+        self._cache: dict[int, Batch] = {}
+        self._ring: Ring | None = None
+        self._end = 0
+
+    def after(self, ring: Ring, cursor: int) -> Batch:
+        """The batch from a cursor on."""
+        if self._ring is not ring:
+            self.shown = NOTHING_SHOWN  # cursors of one ring mean nothing in another
+        if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
+            self._cache.clear()
+            self._ring, self._end = ring, ring.end
+        if self.clients < 2:
+            return self._build(ring, cursor)
+        batch = self._cache.get(cursor)
+        if batch is None:
+            batch = self._cache[cursor] = self._build(ring, cursor)
+        return batch
+
+    def goes_out(self, batch: Batch, now: float) -> None:
+        """A batch is about to be sent to somebody."""
+        if batch.data:
+            self.shown, self.shown_at = max(self.shown, batch.shown), now
+
+    def _build(self, ring: Ring, cursor: int) -> Batch:
+        frames: list[bytes] = []
+        size, shown, shows = 0, cursor, self.view.shows
+        for entry in ring.entries(cursor, MAX_ENTRIES):
+            cursor += 1
+            if entry.event is not None and shows(entry.event):
+                frames.append(entry.frame)
+                shown = cursor
+                size += len(entry.frame)
+                if size >= MAX_BYTES:
+                    break
+        data = b"".join(frames)
+        return Batch(cursor, shown, data, encode_chunk(data))

@@ -1,0 +1,229 @@
+"""Many callers, one model: merges the rows that wait, across documents, into batches of similar length."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import structlog
+
+from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS, Window
+from services.embedder.embedding_model import EmbeddingModel, Row, Vectors
+from services.runtime.errors import Transient
+
+log = structlog.get_logger(__name__)
+
+
+class BatcherStopped(Transient):
+    """The batcher has stopped, and these texts were not embedded; another process may."""
+
+
+class Batcher:
+    """Embeds the texts of concurrent callers in shared batches, on one thread of its own.
+
+    Rows of different callers go into the model together, sorted by length and padded to at most
+    ``max_tokens_per_batch`` tokens and ``max_rows`` rows. Each batch holds the row that has waited longest.
+
+    Use as ``async with Batcher(model) as batcher``. The thread is needed because the model computes for
+    tenths of a second; torch releases the GIL meanwhile. Nobody else may call the model while it runs.
+    ``on_death`` is called, on that thread, when a bug ends it: nothing is embedded any more.
+    """
+
+    def __init__(
+        self,
+        model: EmbeddingModel,
+        *,
+        max_tokens_per_batch: int = MAX_TOKENS,
+        max_rows: int = MAX_ROWS,
+        on_death: Callable[[str, Exception], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._on_death = on_death
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._callers: set[_Caller] = set()
+        # In the order in which they are served.
+        self._lanes = tuple(
+            _Lane(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows))
+            for _ in ("queries", "documents")
+        )
+        self._thread = threading.Thread(target=self._work, name="embedding-model", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether texts are taken: not before the start, after the stop, or when a bug ended the thread."""
+        return self._thread.is_alive() and not self._stopping
+
+    async def __aenter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the running batch end, then stop; callers whose rows still wait get BatcherStopped."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+        """Embed texts: float32 of shape (len(texts), dimensions), unit rows in the order of the texts.
+
+        ``urgent`` is a search query: it is made ready as one, and waits for no more than the running batch.
+        A caller that is cancelled takes its waiting rows with it. Raises BatcherStopped, and whatever the
+        model raised over a batch with rows of this caller.
+        """
+        if not texts:
+            return np.empty((0, self._model.dimensions), dtype=np.float32)
+        loop = asyncio.get_running_loop()
+        caller = _Caller(tuple(texts), urgent, loop, loop.create_future())
+        self._submit(caller)
+        try:
+            return await caller.answer
+        finally:
+            caller.gone = True
+            with self._changed:
+                self._callers.discard(caller)
+
+    def _submit(self, caller: "_Caller") -> None:
+        with self._changed:
+            if not self.alive:
+                raise BatcherStopped("the batcher is not running")
+            self._callers.add(caller)
+            self._lanes[0 if caller.query else 1].arrivals.append(caller)
+            self._changed.notify()
+
+    # Everything below runs on the model's thread.
+
+    def _work(self) -> None:
+        reason: Exception | None = None
+        try:
+            while self._wait():
+                self._step()
+        except Exception as error:
+            reason = error
+            log.exception("The model's thread died")
+        finally:
+            self._refuse_the_rest(reason)
+        if reason is not None and self._on_death is not None:
+            self._on_death("model", reason)
+
+    def _wait(self) -> bool:
+        """Wait for rows; false when it is time to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or any(lane.busy for lane in self._lanes))
+            return not self._stopping
+
+    def _step(self) -> None:
+        for lane in self._lanes:
+            # A query that waits is tokenized and run before a document is even tokenized.
+            self._admit(lane)
+            lane.window.discard(lambda place: place.caller.gone)
+            if batch := lane.window.next_batch():
+                self._run(batch)
+                return
+
+    def _admit(self, lane: "_Lane") -> None:
+        while lane.arrivals:
+            caller = lane.arrivals.popleft()
+            if caller.gone:
+                continue
+            try:
+                rows = self._model.tokenize(caller.texts, query=caller.query)
+            except Exception as error:
+                self._settle(caller, error)
+            else:
+                lane.window.add(_Place(row, caller, index) for index, row in enumerate(rows))
+
+    def _run(self, batch: "Sequence[_Place]", *, may_halve: bool = True) -> None:
+        try:
+            vectors = self._model.forward([place.row for place in batch])
+        except MemoryError as error:
+            if not may_halve or len(batch) == 1:
+                self._fail(batch, error)
+                return
+            middle = len(batch) // 2
+            log.warning("A batch did not fit into memory and is halved", rows=len(batch))
+            self._run(batch[:middle], may_halve=False)
+            self._run(batch[middle:], may_halve=False)
+        except Exception as error:
+            self._fail(batch, error)
+        else:
+            self._deliver(batch, vectors)
+
+    def _fail(self, batch: "Sequence[_Place]", error: Exception) -> None:
+        for caller in {place.caller for place in batch}:
+            self._settle(caller, error)
+
+    def _deliver(self, batch: "Sequence[_Place]", vectors: Vectors) -> None:
+        for place, vector in zip(batch, vectors, strict=True):
+            place.caller.vectors[place.index] = vector
+        for caller in {place.caller for place in batch}:
+            if caller.complete:
+                self._settle(caller)
+
+    def _settle(self, caller: "_Caller", error: Exception | None = None) -> None:
+        caller.gone = True
+        # The loop may be closed already, and then nobody is left to be told.
+        with suppress(RuntimeError):
+            caller.loop.call_soon_threadsafe(caller.resolve, error)
+
+    def _refuse_the_rest(self, reason: Exception | None) -> None:
+        with self._changed:
+            self._stopping = True
+            left = list(self._callers)
+        for caller in left:
+            stopped = BatcherStopped("the batcher stopped before these texts were embedded")
+            stopped.__cause__ = reason
+            self._settle(caller, stopped)
+
+
+@dataclass(eq=False, slots=True)
+class _Caller:
+    texts: tuple[str, ...]
+    query: bool
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Vectors]"
+    vectors: dict[int, Vectors] = field(default_factory=dict)
+    gone: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return len(self.vectors) == len(self.texts)
+
+    def resolve(self, error: Exception | None) -> None:
+        """Answer, on the caller's loop; a caller that was cancelled has its answer already."""
+        if self.answer.done():
+            return
+        if error is None:
+            self.answer.set_result(np.stack([self.vectors[index] for index in range(len(self.texts))]))
+        else:
+            self.answer.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    row: Row
+    caller: _Caller
+    index: int
+
+    @property
+    def length(self) -> int:
+        return self.row.length
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    window: Window[_Place]
+    arrivals: deque[_Caller] = field(default_factory=deque)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.arrivals or len(self.window))

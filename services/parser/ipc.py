@@ -1,0 +1,101 @@
+"""What the sandbox and its children say to each other: JSON with its length before it, over pipes.
+
+JSON and checked, never pickled: a child has run hostile bytes, and is no longer trusted.
+"""
+
+import struct
+from typing import Annotated, BinaryIO, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from contracts.failures import FailureCode
+from services.parser.formats.reading import PdfEngineName
+from services.parser.parsed_document import Chunk
+
+LENGTH = struct.Struct(">I")
+
+MAX_FRAME_BYTES = 16_777_216
+"""Far more than an honest child sends at once."""
+
+CHUNKS_PER_FRAME = 128
+"""A large document goes in parts, so that the service's event loop is never long in decoding one."""
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Confinement(_Frame):
+    """How a child shall live; its first argument."""
+
+    parent: int
+    memory_bytes: int
+    embedding_model: str
+
+
+class Task(_Frame):
+    """A file to parse."""
+
+    path: str
+    media_type: str
+    pdf_engine: PdfEngineName
+
+
+class Ready(_Frame):
+    """The child has loaded what it needs."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Progress(_Frame):
+    """Pages are done."""
+
+    kind: Literal["progress"] = "progress"
+    pages_done: int
+    page_count: int
+
+
+class Chunks(_Frame):
+    """The next chunks of the document."""
+
+    kind: Literal["chunks"] = "chunks"
+    chunks: list[Chunk]
+
+
+class Parsed(_Frame):
+    """The document is done; its chunks were sent."""
+
+    kind: Literal["parsed"] = "parsed"
+    page_count: int | None
+    pages_failed: tuple[int, ...]
+    metadata: dict[str, str]
+
+
+class Failed(_Frame):
+    """The document can't be parsed; ``detail`` is for the log."""
+
+    kind: Literal["failed"] = "failed"
+    code: FailureCode
+    message: str
+    detail: str = ""
+
+
+Answer = Annotated[Ready | Progress | Chunks | Parsed | Failed, Field(discriminator="kind")]
+
+Frame = Task | Answer
+
+ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
+
+
+def encode(frame: Frame) -> bytes:
+    """A frame as it goes over a pipe."""
+    body = frame.model_dump_json().encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def read_task(pipe: BinaryIO) -> Task | None:
+    """Wait for the next task; None when the other side has closed the pipe."""
+    length = pipe.read(LENGTH.size)
+    if len(length) < LENGTH.size:
+        return None
+    return Task.model_validate_json(pipe.read(LENGTH.unpack(length)[0]))

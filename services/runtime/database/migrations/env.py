@@ -1,0 +1,9 @@
+"""Alembic's entry: migrations run on the connection that ``services.runtime.database.migrate`` has locked."""
+
+from alembic import context
+
+from services.runtime.database.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,46 @@
+"""Which errors pass by themselves: a dependency is away, and the work should be tried again."""
+
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+from faststream.exceptions import IncorrectState
+from obstore.exceptions import BaseError as ObjectStoreError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+BROKER_ERRORS = (
+    AMQPError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+    ChannelInvalidStateError,  # a RuntimeError: the channel closed a moment ago
+    IncorrectState,
+)
+
+
+class Transient(Exception):
+    """A failure that is nobody's fault and passes by itself; the same work may succeed later."""
+
+
+class Unavailable(Transient):
+    """``dependency`` (``broker``, ``database``, ``object store`` or ``embedder``) does not answer."""
+
+    def __init__(self, dependency: str, reason: str) -> None:
+        super().__init__(f"the {dependency} does not answer: {reason}")
+        self.dependency = dependency
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed later without anybody changing it."""
+    if isinstance(error, (Transient, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    # MemoryError: once is bad luck. OSError: a disk that is full or gone, a file system that does not answer.
+    return isinstance(error, (*BROKER_ERRORS, MemoryError))
+
+
+class Superseded(Exception):
+    """The document was deleted, its attempt has ended, or a newer one has begun; who works on it stops quietly."""
+
+
+class Malformed(Exception):
+    """A body that doesn't fit the schema of its queue; the sentence names the fields."""

@@ -1,0 +1,65 @@
+"""Declares ``contracts.topology`` at start; safe to repeat, and to run in several services at once."""
+
+import asyncio
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from contracts import topology
+from services.runtime.errors import BROKER_ERRORS, Unavailable
+from services.runtime.messaging.connection import broker_connection
+from services.runtime.process.logging import get_logger
+
+log = get_logger(__name__)
+
+
+async def declare_topology(rabbitmq_url: str, *, patience_seconds: float = 60) -> None:
+    """Declare every exchange, queue and binding, waiting for a broker that is still starting.
+
+    Raises Unavailable when the broker hasn't answered within ``patience_seconds``, or when a queue
+    stands already with other arguments.
+    """
+    reason = ""
+    try:
+        async with asyncio.timeout(patience_seconds):
+            while True:
+                try:
+                    return await declare_once(rabbitmq_url)
+                except aio_pika.exceptions.ChannelPreconditionFailed as error:
+                    raise Unavailable("broker", f"a queue stands with other arguments: {error}") from error
+                except BROKER_ERRORS as error:
+                    reason = str(error) or type(error).__name__
+                    log.info("waiting for the broker", reason=reason)
+                    await asyncio.sleep(0.5)
+    except TimeoutError as error:
+        raise Unavailable("broker", reason or "no answer in time") from error
+
+
+async def declare_once(rabbitmq_url: str) -> None:
+    """Declare what is missing. Raises AMQPError or ConnectionError."""
+    async with broker_connection(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        for exchange in topology.EXCHANGES:
+            await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
+        for queue in topology.QUEUES:
+            await _declare_queue(connection, queue)
+
+
+async def _declare_queue(connection: AbstractConnection, queue: topology.Queue) -> None:
+    try:
+        async with connection.channel() as channel:
+            await channel.declare_queue(queue.name, durable=True, arguments={**queue.declared_arguments})
+            await _bind(channel, queue)
+    except aio_pika.exceptions.ChannelPreconditionFailed:
+        if queue.name not in topology.MAY_STAND_AS_THEY_ARE:
+            raise
+        # An earlier release made it; what lies in it matters more than its arguments.
+        log.warning("a queue stands with other arguments: empty and delete it", queue=queue.name)
+        async with connection.channel() as channel:
+            await _bind(channel, queue)
+
+
+async def _bind(channel: AbstractChannel, queue: topology.Queue) -> None:
+    declared = await channel.get_queue(queue.name, ensure=False)
+    for exchange, routing_key in queue.bindings:
+        await declared.bind(exchange.name, routing_key)

@@ -1,0 +1,151 @@
+"""Publishes events and commands, and returns only when the broker has confirmed them.
+
+A message that the broker returned as unroutable is published again: for a fraction of a second after a
+broker's restart a stream isn't there yet, and the event would be lost without a word.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from aio_pika.abc import HeadersType
+from aio_pika.exceptions import DeliveryError, PublishError
+from faststream.rabbit import RabbitBroker
+
+from contracts import topology
+from contracts.commands import EmbedChunks, ParseDocument
+from contracts.events import LogEvent
+from services.runtime.errors import BROKER_ERRORS, Unavailable
+from services.runtime.messaging.broker import passive_exchange
+from services.runtime.process.asyncio_guards import is_cancelled
+
+CONFIRM_SECONDS = 5.0
+PAUSE_SECONDS = 0.1
+
+Command = ParseDocument | EmbedChunks
+
+_STAGE_OF: dict[type[Command], str] = {ParseDocument: "parse", EmbedChunks: "embed"}
+
+
+class Publisher:
+    """Publishes with confirm, again until ``patience_seconds`` have passed; then raises Unavailable.
+
+    A full queue is waited for by stages, whose own queue then fills. The API's clients can be told to come back:
+    with ``refuse``, which raises Unavailable when the broker is known to take nothing, nobody waits for it, nor
+    for room in a full queue.
+    """
+
+    def __init__(
+        self,
+        broker: RabbitBroker,
+        *,
+        patience_seconds: float = 15.0,
+        refuse: Callable[[], None] | None = None,
+    ) -> None:
+        self._broker = broker
+        self._patience_seconds = patience_seconds
+        self._refuse = refuse
+
+    async def event(self, event: LogEvent) -> None:
+        """Append an event to the log."""
+        await self._publish(
+            topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, event.document_id
+        )
+
+    async def command(self, command: Command) -> None:
+        """Ask the stage that the command's type belongs to."""
+        stage = _STAGE_OF[type(command)]
+        message_id = f"{command.document_id}/{command.attempt}"
+        if isinstance(command, EmbedChunks):
+            message_id += f"/{command.batch}"
+        await self._publish(
+            topology.COMMANDS,
+            stage,
+            command.to_wire(),
+            type(command).__name__,
+            message_id,
+            command.document_id,
+        )
+
+    async def forward(
+        self,
+        exchange: topology.Exchange,
+        routing_key: str,
+        body: bytes,
+        *,
+        message_type: str | None,
+        message_id: str | None,
+        correlation_id: str | None,
+        headers: HeadersType,
+        seconds: float | None = None,
+    ) -> None:
+        """Put a delivery as it is on another exchange: a retry queue (for ``seconds``) or a dead letter."""
+        await self._publish(
+            exchange,
+            routing_key,
+            body,
+            message_type or "",
+            message_id or "",
+            correlation_id or "",
+            headers,
+            seconds,
+        )
+
+    async def _publish(
+        self,
+        exchange: topology.Exchange,
+        routing_key: str,
+        body: bytes,
+        message_type: str,
+        message_id: str,
+        correlation_id: str,
+        headers: HeadersType | None = None,
+        expiration: float | None = None,
+    ) -> None:
+        send = partial(
+            self._broker.publish,
+            body,
+            exchange=passive_exchange(exchange),
+            routing_key=routing_key,
+            persist=True,
+            timeout=CONFIRM_SECONDS,
+            content_type="application/json",
+            message_type=message_type,
+            message_id=message_id,
+            correlation_id=correlation_id,
+            headers=headers,
+            expiration=expiration,
+        )
+        await self._send(send)
+
+    async def _send(self, send: Callable[..., Awaitable[object]]) -> None:
+        """Try until it is confirmed, refused for good, or patience ends."""
+        reason = "no confirm in time"
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                while True:
+                    if self._refuse is not None:
+                        self._refuse()
+                    try:
+                        await send(timestamp=datetime.now(UTC))
+                    except (
+                        *BROKER_ERRORS,
+                        RuntimeError,
+                    ) as error:  # "No active transport", while it reconnects
+                        if is_cancelled():
+                            raise asyncio.CancelledError from error
+                        reason = str(error) or type(error).__name__
+                        if self._refuse is not None and _is_refused(error):
+                            break
+                        await asyncio.sleep(PAUSE_SECONDS)
+                    else:
+                        return
+        except TimeoutError as error:
+            raise Unavailable("broker", reason) from error
+        raise Unavailable("broker", reason)
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether the broker said no, because the queue is full; a message that it returned is another matter."""
+    return isinstance(error, DeliveryError) and not isinstance(error, PublishError)

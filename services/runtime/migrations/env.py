@@ -1,9 +1,0 @@
-"""Alembic's entry: migrations run on the connection that ``services.runtime.migrate`` has locked."""
-
-from alembic import context
-
-from services.runtime.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()

@@ -1,0 +1,83 @@
+"""The object store: one object per document, ``documents/<document id>``, on a disk or in a bucket."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from services.runtime.errors import Unavailable
+
+FOLDER = "documents"
+PART_MARK = "#"
+"""What a local store puts behind the name of an object while it arrives."""
+PART_BYTES = 5 * 1024 * 1024
+"""S3 takes no part of an upload under 5 MiB."""
+
+
+class Objects:
+    """Documents' bytes. Methods raise ``obstore.exceptions.BaseError`` when the store is away."""
+
+    def __init__(self, url: str) -> None:
+        self._store = _open(url)
+        self._directory = (
+            Path(self._store.prefix or "/", FOLDER) if isinstance(self._store, LocalStore) else None
+        )
+
+    async def put(self, document_id: str, body: AsyncIterator[bytes]) -> None:
+        """Write an object as its bytes arrive; it appears whole or, when ``body`` raises, not at all."""
+        await obstore.put_async(
+            self._store, _key(document_id), body, chunk_size=PART_BYTES, use_multipart=True
+        )
+
+    @asynccontextmanager
+    async def local_copy(self, document_id: str) -> AsyncIterator[Path]:
+        """A path under which this process and its children can read an object.
+
+        The file has no name of its own, so that not even SIGKILL leaves it behind. Raises FileNotFoundError
+        when there is no such object, Unavailable when none is there because their disk is gone.
+        """
+        if self._directory is not None and not self._directory.is_dir():
+            raise Unavailable("object store", f"{self._directory} is gone")
+        answer = await obstore.get_async(self._store, _key(document_id))
+        with TemporaryFile(prefix="stagecast-") as file:
+            async for part in answer.stream(PART_BYTES):
+                file.write(part)
+            file.flush()
+            yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+
+    async def delete(self, document_id: str) -> None:
+        """Remove an object, and what an upload of it that was killed has left; nothing where there is none."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _key(document_id))
+        for part in await self._parts(document_id):
+            part.unlink(missing_ok=True)
+
+    async def ids(self) -> AsyncIterator[str]:
+        """The documents that have an object, or a part of one."""
+        async for page in obstore.list(self._store, prefix=FOLDER):
+            for found in page:
+                yield found["path"].removeprefix(f"{FOLDER}/")
+        for part in await self._parts("*"):
+            yield part.name.partition(PART_MARK)[0]
+
+    async def _parts(self, document_id: str) -> list[Path]:
+        if self._directory is None:
+            return []
+        # It looks through all names: 100 ms for 100,000 documents, which every open stream would wait for.
+        return list(await asyncio.to_thread(self._directory.glob, f"{document_id}{PART_MARK}*"))
+
+
+def _key(document_id: str) -> str:
+    return f"{FOLDER}/{document_id}"
+
+
+def _open(url: str) -> ObjectStore:
+    if url.startswith("file://"):
+        return LocalStore(unquote(urlsplit(url).path), mkdir=True, automatic_cleanup=False)
+    return from_url(url)

@@ -1,0 +1,1 @@
+"""What every process has: settings, logs, health, and tasks that run as long as it does."""

@@ -1,0 +1,60 @@
+"""Logs: JSON lines, or colours at a terminal; each line carries what is bound to its context."""
+
+import logging
+import sys
+
+import structlog
+from structlog.stdlib import BoundLogger
+from structlog.types import Processor
+
+from services.runtime.process.settings import Settings
+
+_THIRD_PARTY_WARNINGS_ONLY = (
+    "aio_pika",
+    "aiormq",
+    "alembic",
+    "httpx",
+    "sentence_transformers",
+    "uvicorn.access",
+)
+
+
+def configure_logs(settings: Settings, service: str) -> None:
+    """Route structlog and the standard library's logging to one renderer on standard error."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_renderers(settings))
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in _THIRD_PARTY_WARNINGS_ONLY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It logs each attempt to reach a broker that is away as an error; who tries says so, as what it is.
+    logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _renderers(settings: Settings) -> list[Processor]:
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if as_json:
+        return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # Rich would print the values of local variables with a traceback, and secrets are among them.
+    return [strip, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def get_logger(name: str) -> BoundLogger:
+    """The logger of a module; fields are given as keywords."""
+    return structlog.stdlib.get_logger(name)

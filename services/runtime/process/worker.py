@@ -1,0 +1,75 @@
+"""How a worker process is served: its subscribers, and beside them health and metrics over HTTP."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import uvicorn
+from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from faststream.rabbit import RabbitBroker
+from prometheus_client import CollectorRegistry, make_asgi_app
+
+from services.runtime.process.health import Check, unready, unready_document
+from services.runtime.process.problem_details import PROBLEM_TYPE, problem_document
+
+METHODS = ("GET", "HEAD")
+
+
+class Worker(AsgiFastStream):
+    """Subscribers and a few addresses; what is none of those is answered with a problem, as by the API."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle a request or the lifespan."""
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or super().__call__)(scope, receive, send)
+
+    def _refusal(self, scope: Any) -> AsgiResponse | None:
+        if scope["path"] not in {path for path, _ in self.routes}:
+            return _problem(404, "There is nothing at this address.")
+        if scope["method"] not in METHODS:
+            return _problem(405, "This address can only be read.", {"allow": ", ".join(METHODS)})
+        return None
+
+
+def worker_app(
+    broker: RabbitBroker, lifespan: Any, checks: Mapping[str, Check], registry: CollectorRegistry
+) -> Worker:
+    """The ASGI application of a worker: ``/healthz``, ``/readyz``, ``/metrics``."""
+
+    @get
+    async def healthz(scope: Any) -> AsgiResponse:
+        return _json(200, {"status": "ok"})
+
+    @get
+    async def readyz(scope: Any) -> AsgiResponse:
+        reasons = await unready(checks)
+        if reasons:
+            return _json(503, unready_document(reasons), PROBLEM_TYPE)
+        return _json(200, {"status": "ready"})
+
+    routes: list[tuple[str, Any]] = [
+        ("/healthz", healthz),
+        ("/readyz", readyz),
+        ("/metrics", make_asgi_app(registry)),
+    ]
+    return Worker(broker, lifespan=lifespan, asgi_routes=routes, logger=None)
+
+
+def serve_worker(app: AsgiFastStream, port: int, host: str) -> None:
+    """Run until SIGTERM or SIGINT; deliveries in hand are finished, or given back after a bound."""
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, lifespan="on")
+
+
+def _json(
+    status: int,
+    body: Mapping[str, str | int],
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> AsgiResponse:
+    return AsgiResponse(
+        json.dumps(body).encode(), status, headers={"content-type": media_type, **(headers or {})}
+    )
+
+
+def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> AsgiResponse:
+    return _json(status, problem_document(status, detail), PROBLEM_TYPE, headers)

@@ -1,5 +1,0 @@
-"""A stand-in for the embedder."""
-
-from tests.fakes.services.server import serve
-
-serve("embedder", "EMBEDDER_HEALTH_PORT")

@@ -1,5 +1,0 @@
-"""A stand-in for the parser."""
-
-from tests.fakes.services.server import serve
-
-serve("parser", "PARSER_HEALTH_PORT")

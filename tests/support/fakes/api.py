@@ -1,0 +1,239 @@
+"""A small server that speaks the contract's HTTP from memory, for tests of clients.
+
+It behaves as far as clients can see; nothing is stored, parsed or embedded. To look at the page with it:
+``python -m tests.support.fakes.api``.
+"""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from streaming_form_data import StreamingFormDataParser
+from streaming_form_data.targets import ValueTarget
+
+from contracts.statuses import TERMINAL, Status
+from contracts.wire import rfc3339
+from tests.support.fakes.clock import now
+from tests.support.fakes.documents import CHUNKS, FakeDocuments, media_type, text_of
+from tests.support.fakes.event_log import EventLog
+
+PAGE = Path(__file__).parents[3] / "services" / "api" / "page"
+
+
+class Problem(HTTPException):
+    """An answer in RFC 9457's shape."""
+
+
+async def _as_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = {"title": error.detail, "status": error.status_code, "detail": error.detail}
+    body = {"type": "about:blank", **told}
+    return JSONResponse(body, error.status_code, media_type="application/problem+json")
+
+
+class _Strict(StaticFiles):
+    """Files under the strictest policy for content, so that tests notice what the page would break."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Content-Security-Policy"] = "default-src 'self'; require-trusted-types-for 'script'"
+        return response
+
+
+@dataclass
+class FakeApi:
+    """The routes and what is behind them."""
+
+    api_key: str = "test-key"
+    max_upload_bytes: int = 1_000_000
+    log: EventLog = field(default_factory=EventLog)
+    ready: bool = True
+    received: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.documents = FakeDocuments(self.log)
+
+    def app(self) -> Starlette:
+        """Everything under one application."""
+        one = "/api/v1/documents/{id}"
+        routes = [
+            Route("/healthz", lambda _: JSONResponse({"status": "ok"})),
+            Route("/readyz", self._ready),
+            Route("/api/v1/events", self._events),
+            Route("/api/v1/events/webhook/document-processing", self._webhook, methods=["POST"]),
+            Route("/api/v1/documents", self._list),
+            Route("/api/v1/documents", self._upload, methods=["POST"]),
+            Route(one, self._document),
+            Route(one, self._delete, methods=["DELETE"]),
+            Route(f"{one}/retry", self._retry, methods=["POST"]),
+            Route("/api/v1/search", self._search, methods=["POST"]),
+            Mount("/", _Strict(directory=PAGE, html=True)),
+        ]
+        return Starlette(routes=routes, exception_handlers={HTTPException: _as_problem})
+
+    async def _ready(self, request: Request) -> Response:
+        if not self.ready:
+            raise Problem(503, "The broker does not answer.")
+        return JSONResponse({"status": "ready"})
+
+    async def _events(self, request: Request) -> Response:
+        self.headers.append(dict(request.headers))
+        resume = request.headers.get("last-event-id") or request.query_params.get("lastEventId")
+        only = frozenset(request.query_params.getlist("documentId"))
+        return StreamingResponse(self.log.stream(resume, only), media_type="text/event-stream")
+
+    async def _webhook(self, request: Request) -> Response:
+        if request.headers.get("x-webhook-key") != self.api_key:
+            raise Problem(401, "The webhook key is missing or wrong.")
+        body = await request.json()
+        self.received.append(body)
+        event: dict[str, Any] = {"message": "", "metadata": {}, "ownerId": None, "attempt": 1}
+        event |= {"eventId": str(uuid4()), "timestamp": rfc3339(now()), "source": "webhook:internal"}
+        event |= body
+        self.documents.record(event)
+        return JSONResponse({"accepted": True, "eventId": event["eventId"]}, 202)
+
+    async def _list(self, request: Request) -> Response:
+        start, limit = (int(request.query_params.get(name, 0)) for name in ("cursor", "limit"))
+        newest = list(self.documents.by_id.values())[::-1]
+        shown = newest[start : start + (limit or 50)]
+        after = str(start + len(shown)) if start + len(shown) < len(newest) else None
+        return JSONResponse({"items": shown, "nextCursor": after, "position": self.log.position})
+
+    async def _upload(self, request: Request) -> Response:
+        filename, content = await self._file(request)
+        if len(content) > self.max_upload_bytes:
+            raise Problem(413, f"The file is larger than {self.max_upload_bytes} bytes.")
+        if media_type(content) is None:
+            raise Problem(415, "No parser for this content.")
+        document = self.documents.same_bytes(content)
+        if document is not None and request.query_params.get("force") != "true":
+            return JSONResponse(document)
+        document = document or self.documents.add(str(uuid4()), filename, content)
+        self.documents.process(document["documentId"])
+        return JSONResponse(document, 202, {"Location": f"/api/v1/documents/{document['documentId']}"})
+
+    async def _file(self, request: Request) -> tuple[str, bytes]:
+        parser, target = StreamingFormDataParser(dict(request.headers)), ValueTarget()
+        parser.register("file", target)
+        async for chunk in request.stream():
+            parser.data_received(chunk)
+        return target.multipart_filename or "upload", target.value
+
+    def _known(self, request: Request) -> str:
+        document_id: str = request.path_params["id"]
+        if document_id not in self.documents.by_id:
+            raise Problem(404, "There is no such document.")
+        return document_id
+
+    async def _document(self, request: Request) -> Response:
+        document = self.documents.by_id[self._known(request)]
+        return JSONResponse({**document, "position": self.log.position})
+
+    async def _delete(self, request: Request) -> Response:
+        self.documents.remove(self._known(request))
+        return Response(status_code=204)
+
+    async def _retry(self, request: Request) -> Response:
+        document_id = self._known(request)
+        if self.documents.by_id[document_id]["status"] not in TERMINAL:
+            raise Problem(409, "The document is being processed.")
+        self.documents.process(document_id)
+        return JSONResponse(self.documents.by_id[document_id], 202)
+
+    async def _search(self, request: Request) -> Response:
+        body = await request.json()
+        wanted = body.get("documentIds")
+        found = [key for key in self.documents.found(body["query"]) if not wanted or key in wanted]
+        items = [self._hit(key, rank) for rank, key in enumerate(found[: body.get("limit", 10)])]
+        return JSONResponse({"items": items})
+
+    def _hit(self, document_id: str, rank: int) -> dict[str, Any]:
+        return {
+            "documentId": document_id,
+            "filename": self.documents.by_id[document_id]["filename"],
+            "chunkIndex": rank % CHUNKS,
+            "text": text_of(self.documents.contents[document_id])[:2000],
+            "pageStart": 1,
+            "pageEnd": 1 + rank % 2,
+            "score": 0.93 / (rank + 1),
+        }
+
+
+@dataclass
+class Running:
+    """A fake that listens: ``url`` for clients, ``api`` for tests to look behind it."""
+
+    api: FakeApi
+    url: str
+    loop_calls: Any
+
+    @property
+    def api_key(self) -> str:
+        """The key that its webhook takes."""
+        return self.api.api_key
+
+    def cut(self) -> None:
+        """End every open stream."""
+        self.loop_calls(self.api.log.cut)
+
+    def forget(self) -> None:
+        """Make every event id unknown and cut the streams."""
+        self.loop_calls(self.api.log.forget)
+
+    def report(self, document_id: str, status: Status, **metadata: Any) -> None:
+        """Let a stage report a status."""
+        self.loop_calls(lambda: self.api.documents.report(document_id, status, 0, **metadata))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn in a thread: it tells when it listens, and in which loop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = threading.Event()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.loop = asyncio.get_running_loop()
+        self.listens.set()
+
+
+@contextlib.contextmanager
+def running(api: FakeApi) -> Iterator[Running]:
+    """Serve the fake on a free port until the block ends."""
+    config = uvicorn.Config(api.app(), port=0, log_level="critical", timeout_graceful_shutdown=0)
+    server = _Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        if not server.listens.wait(10):
+            raise RuntimeError("the fake server does not start")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Running(api, f"http://127.0.0.1:{port}", server.loop.call_soon_threadsafe)
+    finally:
+        server.should_exit = True
+        if server.listens.is_set():
+            server.loop.call_soon_threadsafe(api.log.cut)
+        thread.join(10)
+
+
+if __name__ == "__main__":
+    fake = FakeApi()
+    fake.documents.step_seconds = 0.6
+    print(json.dumps({"url": "http://127.0.0.1:3900", "key": fake.api_key}))  # noqa: T201
+    uvicorn.run(fake.app(), port=3900)

@@ -1,0 +1,23 @@
+"""The parser's real sandbox, with the limits that a test wants."""
+
+from services.parser.sandbox import Sandbox
+from services.runtime.process.settings import MODEL
+
+MEGABYTE = 1_048_576
+
+
+def sandbox(
+    *, processes: int = 1, memory_mb: int = 1024, seconds: float = 60, recycled_after: int = 50
+) -> Sandbox:
+    """Children that are replaced after so many documents."""
+    return Sandbox(
+        processes=processes,
+        memory_bytes=memory_mb * MEGABYTE,
+        timeout_seconds=seconds,
+        documents_per_process=recycled_after,
+        embedding_model=MODEL,
+    )
+
+
+async def ignore(_done: int, _count: int) -> None:
+    """Progress that nobody waits for."""

@@ -1,0 +1,279 @@
+"""What a stream is sent as time passes, and when it ends; on a clock that needs no waiting."""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from services.api.access.caller import LOCAL_USER, Caller
+from services.api.http.problems import Problem
+from services.api.log.event_log import EventLog
+from services.api.log.position import Position
+from services.api.log.ring import Ring
+from services.api.stream.batches import Batch
+from services.api.stream.filters import Filter, View
+from services.api.stream.hub import Hub
+from services.api.stream.sse import COMMENT
+from services.api.stream.stream_request import Limits, Wish
+from services.api.stream.subscriber import Client
+from tests.support.fakes.entries import entry
+
+ALL = View(LOCAL_USER, Filter())
+FAILED_ONLY = View(LOCAL_USER, Filter(statuses=frozenset({"failed"})))
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """An event loop that jumps over the time in which nothing happens."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        super().__init__(_Jumping(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _Jumping(selectors.DefaultSelector):
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._clock.now += timeout or 0.0
+        return super().select(0)
+
+
+class Wire(Client):
+    """A connection that notes what is written, and when; ``peer_reads`` tells whether it ever gets out."""
+
+    __slots__ = ("ended_at", "gone_at", "peer_reads", "written")
+
+    def __init__(self, *, peer_reads: bool = True) -> None:
+        super().__init__()
+        self.written: list[tuple[float, bytes]] = []
+        self.ended_at: float | None = None
+        self.gone_at: float | None = None
+        self.peer_reads = peer_reads
+
+    def send(self, batch: Batch, sent: int = 0) -> None:
+        self.write(batch.data)
+
+    def write(self, *frames: bytes) -> None:
+        self.written.append((asyncio.get_running_loop().time(), b"".join(frames)))
+        if not self.peer_reads:
+            self.writing_paused()
+
+    def finish(self, *frames: bytes) -> None:
+        self.write(*frames)
+        self.ended_at = asyncio.get_running_loop().time()
+        if self.peer_reads:
+            self.abort()
+
+    def abort(self) -> None:
+        self.gone_at = asyncio.get_running_loop().time()
+        self.lost()
+
+    def times(self, part: bytes) -> list[float]:
+        return [at for at, data in self.written if part in data]
+
+    def text(self) -> bytes:
+        return b"".join(data for _, data in self.written)
+
+
+@contextmanager
+def clock() -> Iterator[Clock]:
+    loop = Clock()
+    try:
+        yield loop
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+def on_clock(
+    test: Callable[[EventLog, Hub], Coroutine[Any, Any, None]], limits: Limits | None = None
+) -> None:
+    """Run a test with a hub whose log holds one event."""
+
+    async def run() -> None:
+        event_log = EventLog("amqp://127.0.0.1:1/")
+        event_log._replace(Ring(entry(0).position))
+        await test(event_log, Hub(event_log, limits or Limits()))
+
+    with clock() as loop:
+        loop.run_until_complete(run())
+
+
+def test_retry_comes_first_and_differs_between_connections() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        wires = [Wire() for _ in range(20)]
+        for wire in wires:
+            hub.open(wire, Wish(ALL))
+        first_lines = {wire.text().split(b"\n")[0] for wire in wires}
+        assert all(line.startswith(b"retry: ") and line[7:].isdigit() for line in first_lines)
+        assert len(first_lines) > 5
+
+    on_clock(test)
+
+
+def test_an_idle_stream_gets_a_heartbeat_every_30_seconds_and_comments_between() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        wire = Wire()
+        hub.open(wire, Wish(ALL))
+        start = wire.written[0][0]
+        await asyncio.sleep(302)
+        beats = [at - start for at in wire.times(b"event: heartbeat")]
+        assert len(beats) == 10
+        assert all(0 <= beat - 30 * (index + 1) <= 1.5 for index, beat in enumerate(beats))
+        moments = [at for at, _ in wire.written]
+        assert max(later - earlier for earlier, later in pairwise(moments)) <= 17
+        comments = [data for _, data in wire.written if data.startswith(b":")]
+        assert len(comments) >= 9
+        assert set(comments) == {COMMENT} == {b":\n"}
+
+    on_clock(test)
+
+
+def test_the_lease_ends_a_stream_within_a_fifth_of_its_length() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        wires = [Wire() for _ in range(30)]
+        for wire in wires:
+            hub.open(wire, Wish(ALL))
+        start = wires[0].written[0][0]
+        await asyncio.sleep(150)
+        lengths = [(wire.ended_at or 0) - start for wire in wires]
+        assert all(80 <= length <= 122 for length in lengths)
+        assert max(lengths) - min(lengths) > 5
+        assert all(wire.text().endswith(b'event: reconnect\ndata: {"reason":"lease"}\n\n') for wire in wires)
+        assert len(hub) == 0
+
+    on_clock(test, Limits(lease_seconds=100))
+
+
+def test_a_stream_ends_with_the_token_that_opened_it() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        wire = Wire()
+        hub.open(wire, Wish(ALL, expires_at=datetime.now(UTC).timestamp() + 20))
+        start = wire.written[0][0]
+        await asyncio.sleep(30)
+        assert wire.ended_at is not None
+        assert 19 < wire.ended_at - start < 22
+        assert b'{"reason":"auth"}' in wire.text()
+
+    on_clock(test)
+
+
+def test_the_id_of_a_filtered_client_moves_on_while_other_events_pour() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        wire = Wire()
+        hub.open(wire, Wish(FAILED_ONLY))
+        for offset in range(1, 61):
+            await asyncio.sleep(1)
+            event_log._append([entry(offset)])
+        cursors = [(at, data) for at, data in wire.written if data.startswith(b"id: ")]
+        assert all(b"data:" not in data for _, data in cursors if b"heartbeat" not in data)
+        moments = [at for at, _ in cursors]
+        assert len(moments) >= 9
+        assert max(later - earlier for earlier, later in pairwise(moments)) <= 7
+
+    on_clock(test)
+
+
+def test_the_id_of_a_filtered_client_is_not_repeated_when_nothing_happens() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        wire = Wire()
+        hub.open(wire, Wish(FAILED_ONLY))
+        event_log._append([entry(1)])
+        await asyncio.sleep(100)
+        assert len(wire.times(b"id: ")) == 1
+
+    on_clock(test)
+
+
+def test_a_client_that_takes_nothing_for_a_minute_is_closed_and_told_where_it_was() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        wire = Wire(peer_reads=False)
+        hub.open(wire, Wish(ALL))
+        position = event_log.head
+        event_log._append([entry(1)])
+        await asyncio.sleep(80)
+        assert f'event: reset\ndata: {{"reason":"slow","position":"{position}"}}' in wire.text().decode()
+        assert wire.gone_at is not None  # cut off: it didn't take the goodbye either
+        assert len(hub) == 0
+
+    on_clock(test)
+
+
+def test_a_drain_ends_every_stream_within_two_seconds_even_of_those_who_do_not_read() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        wires = [Wire(peer_reads=index != 7) for index in range(300)]
+        for wire in wires:
+            hub.open(wire, Wish(ALL))
+        start = asyncio.get_running_loop().time()
+        await hub.drain()
+        assert asyncio.get_running_loop().time() - start < 2
+        assert len(hub) == 0
+        assert all(b'event: reconnect\ndata: {"reason":"shutdown"}' in wire.text() for wire in wires)
+        with pytest.raises(Problem) as refused:
+            hub.admit(ALL)
+        assert refused.value.status == 503
+
+    on_clock(test)
+
+
+def test_a_user_and_the_process_have_their_limits_and_both_say_when_to_come_back() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        ann, ben = (View(Caller(name, sees_all=False), Filter()) for name in ("ann", "ben"))
+        wires = [Wire(), Wire()]
+        for wire in wires:
+            hub.admit(ann)
+            hub.open(wire, Wish(ann))
+        with pytest.raises(Problem) as refused:
+            hub.admit(ann)
+        assert refused.value.status == 429
+        assert refused.value.headers is not None
+        assert refused.value.headers["Retry-After"].isdigit()
+        hub.admit(ben)
+        hub.open(Wire(), Wish(ben))
+        with pytest.raises(Problem) as full:
+            hub.admit(ben)
+        assert full.value.status == 503
+        assert full.value.headers is not None
+        assert full.value.headers["Retry-After"].isdigit()
+        wires[0].abort()
+        hub.admit(ann)
+
+    on_clock(test, Limits(connections=3, connections_per_user=2))
+
+
+def test_heartbeats_go_on_while_a_replay_waits_for_a_broker_that_is_away() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        wire = Wire()
+        hub.open(wire, Wish(ALL, last_event_id=str(Position.start())))
+        await asyncio.sleep(65)
+        assert len(wire.times(b"event: heartbeat")) == 2
+        assert wire.ended_at is None
+
+    on_clock(test)
+
+
+def test_clients_with_equal_filters_share_a_view_and_the_last_one_takes_it_away() -> None:
+    async def test(_: EventLog, hub: Hub) -> None:
+        wires = [Wire(), Wire(), Wire()]
+        equal = View(LOCAL_USER, Filter(statuses=frozenset({"failed"})))
+        for wire, view in zip(wires, (FAILED_ONLY, equal, ALL), strict=True):
+            hub.open(wire, Wish(view))
+        assert wires[0].batches is wires[1].batches
+        assert wires[0].batches is not wires[2].batches
+        wires[0].abort()
+        wires[1].abort()
+        assert list(hub._views) == [ALL]
+
+    on_clock(test)

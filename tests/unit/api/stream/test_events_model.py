@@ -1,0 +1,343 @@
+"""Whatever the interleaving of events, reads, cuts and comebacks, a client gets what it may see, once, in order.
+
+The log, the ring, the replays, the hub and its writer are the real ones; only the broker and the network are not.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from structlog.testing import capture_logs
+
+from contracts.events import StatusEvent
+from contracts.statuses import Status
+from services.api.access.caller import Caller
+from services.api.log import history
+from services.api.log.entry import Entry, read_entry
+from services.api.log.event_log import EventLog
+from services.api.log.history import Segment
+from services.api.log.ring import ENTRY_OVERHEAD_BYTES, Ring
+from services.api.stream import broadcaster
+from services.api.stream.batches import Batch
+from services.api.stream.filters import Filter, View
+from services.api.stream.hub import Hub
+from services.api.stream.stream_request import Limits, Wish
+from services.api.stream.subscriber import Client
+
+OWNERS = (None, "ann", "ben")
+DOCUMENTS = ("a", "b", "c")
+VIEWS = [
+    View(Caller(None, sees_all=True), Filter()),
+    View(Caller("ann", sees_all=False), Filter()),
+    View(Caller("ben", sees_all=False), Filter(document_ids=frozenset({"a"}))),
+    View(Caller(None, sees_all=True), Filter(statuses=frozenset({"failed"}))),
+]
+RING_BYTES = 8 * (ENTRY_OVERHEAD_BYTES + 400)
+WINDOW_BYTES = 1200
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event of a stream."""
+
+    event: str
+    id: str | None
+    data: str
+
+
+def parse(text: str) -> Iterator[Message]:
+    """The fields of each frame; comments and ``retry`` are no frames."""
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
+        if fields and "retry" not in fields:
+            yield Message(fields.get("event", ""), fields.get("id"), fields.get("data", ""))
+
+
+class Socket(Client):
+    """A connection whose peer reads when the test says so."""
+
+    __slots__ = ("ended", "gone", "unread")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread = b""
+        self.ended = False
+        self.gone = False
+
+    def send(self, batch: Batch, sent: int = 0) -> None:
+        self.write(batch.data)
+
+    def write(self, *frames: bytes) -> None:
+        self.unread += b"".join(frames)
+        if len(self.unread) > WINDOW_BYTES and not self.paused:
+            self.writing_paused()
+
+    def finish(self, *frames: bytes) -> None:
+        self.write(*frames)
+        self.ended = True
+
+    def abort(self) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        if not self.gone:
+            self.gone = True
+            self.lost()
+
+    def read(self) -> bytes:
+        data, self.unread = self.unread, b""
+        if self.paused:
+            self.writing_resumed()
+        if self.ended:
+            self.cut()
+        return data
+
+
+@dataclass
+class Person:
+    """Somebody with a browser, over all of their connections."""
+
+    view: View
+    since: int  # offset of the first event that they must see
+    last_event_id: str | None = None
+    socket: Socket | None = None
+    seen: list[str] = field(default_factory=list)
+    resets: list[str] = field(default_factory=list)
+
+    def take(self, data: bytes) -> None:
+        for message in parse(data.decode()):
+            if message.id is not None:
+                self.last_event_id = message.id
+            if message.event == "document_processing":
+                assert message.id is not None
+                self.seen.append(message.id)
+            elif message.event == "reset":
+                self.resets.append(message.data)
+            elif message.event == "connected" and self.last_event_id is None:
+                self.last_event_id = message.data.split('"position":"')[1].split('"')[0]
+
+
+class Streams(RuleBasedStateMachine):
+    """Events come, people come and go, the log forgets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.entries: list[Entry] = [self._entry(0, "a", "failed", None)]
+        self.kept_from = 0
+        self.next_offset = 1
+        self.people: list[Person] = []
+        self.log = EventLog("amqp://nowhere")
+        self.log._replace(Ring(self.entries[0].position, max_bytes=RING_BYTES))
+        self.log._attached.set()
+        self.log._replays = FakeReplays(self)
+        self.hub = self.loop.run_until_complete(self._make_hub())
+
+    async def _make_hub(self) -> Hub:
+        return Hub(self.log, Limits())
+
+    def _entry(self, offset: int, document_id: str, status: str, owner: str | None) -> Entry:
+        event = StatusEvent(
+            event_id=f"e{offset}",
+            document_id=document_id,
+            status=Status(status),
+            timestamp=datetime(2026, 11, 22, tzinfo=UTC),
+            owner_id=owner,
+            source="parser",
+        )
+        return read_entry(offset, "document_processing", None, event.to_wire())
+
+    def kept(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.offset >= self.kept_from]
+
+    def turn(self, times: int = 1) -> None:
+        async def turns() -> None:
+            for _ in range(times):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(turns())
+
+    @rule(
+        events=st.lists(
+            st.tuples(
+                st.sampled_from(DOCUMENTS), st.sampled_from(["parsing", "failed"]), st.sampled_from(OWNERS)
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        skips=st.booleans(),
+    )
+    def publish(self, events: list[tuple[str, str, str | None]], skips: bool) -> None:
+        self.next_offset += skips  # as at the end of a segment
+        fresh = []
+        for event in events:
+            fresh.append(self._entry(self.next_offset, *event))
+            self.next_offset += 1
+        self.entries += fresh
+
+        async def append() -> None:
+            self.log._append(fresh)
+
+        self.loop.run_until_complete(append())
+
+    @rule(view=st.sampled_from(VIEWS))
+    def come(self, view: View) -> None:
+        person = Person(view, since=self.next_offset)
+        self.people.append(person)
+        self._connect(person)
+
+    @rule(view=st.sampled_from(VIEWS), back=st.integers(0, 30))
+    def come_with_an_id(self, view: View, back: int) -> None:
+        kept = self.kept()
+        entry = kept[max(0, len(kept) - 1 - back)]
+        person = Person(view, since=entry.offset + 1, last_event_id=str(entry.position))
+        self.people.append(person)
+        self._connect(person)
+
+    @precondition(lambda self: self.people)
+    @rule(data=st.data())
+    def read(self, data: st.DataObject) -> None:
+        self._read(data.draw(st.sampled_from(self.people)))
+
+    @precondition(lambda self: self.people)
+    @rule(data=st.data())
+    def cut(self, data: st.DataObject) -> None:
+        person = data.draw(st.sampled_from(self.people))
+        if person.socket is not None:
+            person.socket.cut()
+            person.socket = None
+            if person.last_event_id is None:
+                self.people.remove(person)  # who heard nothing has nothing to come back with
+
+    @precondition(lambda self: self.people)
+    @rule(data=st.data())
+    def come_back(self, data: st.DataObject) -> None:
+        person = data.draw(st.sampled_from(self.people))
+        if person.socket is None and person.last_event_id is not None:
+            self._connect(person)
+
+    @rule(times=st.integers(1, 4))
+    def work(self, times: int) -> None:
+        self.turn(times)
+
+    @rule(share=st.floats(0, 0.5))
+    def forget(self, share: float) -> None:
+        kept = self.kept()
+        self.kept_from = kept[int(share * (len(kept) - 1))].offset
+
+    @rule()
+    def the_ring_is_replaced(self) -> None:
+        """As after the broker was away for long: the ring begins again near the log's end."""
+        kept = self.kept()
+        first = max(0, len(kept) - 5)
+
+        async def replace() -> None:
+            self.log._replace(Ring(kept[first].position, max_bytes=RING_BYTES))
+            self.log._append(kept[first + 1 :])
+
+        self.loop.run_until_complete(replace())
+
+    @invariant()
+    def nothing_is_seen_twice_or_out_of_order(self) -> None:
+        for person in self.people:
+            offsets = [int(seen.split("-")[0]) for seen in person.seen]
+            assert offsets == sorted(set(offsets))
+
+    def teardown(self) -> None:
+        try:
+            for person in self.people:
+                self._settle(person)
+            for person in self.people:
+                self._check(person)
+        finally:
+            self._close()
+
+    def _settle(self, person: Person) -> None:
+        for _ in range(len(self.entries) + 20):
+            if person.socket is None and person.last_event_id is not None:
+                self._connect(person)
+            self.turn(6)
+            if (
+                not self._read(person)
+                and person.socket is not None
+                and person.socket.cursor == self.log.ring.end
+            ):
+                break
+
+    def _check(self, person: Person) -> None:
+        visible = [
+            str(entry.position)
+            for entry in self.entries
+            if entry.offset >= person.since and entry.event is not None and person.view.shows(entry.event)
+        ]
+        missed = [position for position in visible if position not in person.seen]
+        assert [position for position in visible if position in person.seen] == person.seen
+        assert all(int(position.split("-")[0]) < self.kept_from for position in missed), missed
+        assert not missed or any('"expired"' in reset for reset in person.resets)
+        assert not any('"unknown"' in reset for reset in person.resets)
+
+    def _connect(self, person: Person) -> None:
+        socket = person.socket = Socket()
+
+        async def open_stream() -> None:
+            self.hub.open(socket, Wish(person.view, person.last_event_id))
+
+        self.loop.run_until_complete(open_stream())
+
+    def _read(self, person: Person) -> bool:
+        socket = person.socket
+        if socket is None:
+            return False
+
+        async def read() -> bytes:
+            return socket.read()
+
+        data = self.loop.run_until_complete(read())
+        person.take(data)
+        if socket.gone:
+            person.socket = None
+        return bool(data)
+
+    def _close(self) -> None:
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.hub._wheel.stop()
+        self.turn(3)
+        self.loop.close()
+
+
+class FakeReplays(history.Replays):
+    """Replays whose stream is the model's list, with a broker's manners at both ends."""
+
+    def __init__(self, model: Streams) -> None:
+        super().__init__("amqp://nowhere")
+        self.model = model
+
+    async def _read(self, start: int, until: int) -> Segment:
+        await asyncio.sleep(0)
+        following = [entry for entry in self.model.kept() if entry.offset >= start]
+        return Segment(start, following[: history.PIECE + 1])
+
+
+def test_every_client_sees_exactly_the_visible_events_after_its_id_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broadcaster, "REST_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(broadcaster, "SLICE", 2)
+    monkeypatch.setattr(history, "PIECE", 4)
+    slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    options: dict[str, Any] = {"max_examples": 80, "stateful_step_count": 40, "deadline": None}
+    with capture_logs():  # thousands of clients come and go
+        run_state_machine_as_test(Streams, settings=settings(**options, suppress_health_check=slow))
