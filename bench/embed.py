@@ -24,7 +24,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from services.embedder.batcher import Batcher
-from services.embedder.checksum import CARRIED_MODEL, carried_model
+from services.embedder.checksum import BUNDLED_MODEL, bundled_model
 from services.embedder.embedding_model import EmbeddingModel, load_model
 
 Vectors = NDArray[np.float32]
@@ -48,7 +48,7 @@ class Contender:
 
 def sample_chunks(count: int) -> list[str]:
     """Cut English prose that every Python carries, as documents are cut: mixed lengths, up to 256 tokens."""
-    tokenizer = Tokenizer.from_file(str(carried_model() / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(bundled_model() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     splitter = TextSplitter.from_huggingface_tokenizer(tokenizer, CHUNK_TOKENS)
@@ -69,7 +69,7 @@ def ours(model: EmbeddingModel) -> Contender:
 
 def peer() -> Contender:
     """sentence-transformers' encode, float32, batches of 32."""
-    model = SentenceTransformer(str(carried_model()), device="cpu", local_files_only=True)
+    model = SentenceTransformer(str(bundled_model()), device="cpu", local_files_only=True)
     return Contender(
         "sentence-transformers",
         lambda chunks: np.asarray(
@@ -104,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
 
     chunks = sample_chunks(options.chunks)
-    mine, theirs = ours(load_model(CARRIED_MODEL, threads=options.threads)), peer()
+    mine, theirs = ours(load_model(BUNDLED_MODEL, threads=options.threads)), peer()
     # The first run also sets up the kernels; it serves to compare the vectors.
     cosines = np.sum(mine.embed(chunks) * theirs.embed(chunks), axis=1)
     print(f"{len(chunks)} chunks, {options.threads} threads, {os.cpu_count()} processors")

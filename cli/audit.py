@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cli.failures import CommandFailed
-from cli.show import at_terminal, json_line, out, plain
+from cli.output import at_terminal, json_line, out, plain
 
 
 async def audit(tolerance_seconds: float) -> int:
@@ -17,7 +17,7 @@ async def audit(tolerance_seconds: float) -> int:
         from services.api.audit.comparison import Audit, audit
         from services.runtime.database.engine import create_engine, required_database_url
         from services.runtime.errors import is_transient
-        from services.runtime.object_store import Objects
+        from services.runtime.object_store import ObjectStore
         from services.runtime.process.settings import Settings
     except ImportError as error:
         raise CommandFailed(
@@ -31,7 +31,7 @@ async def audit(tolerance_seconds: float) -> int:
     tolerance = timedelta(seconds=tolerance_seconds)
     try:
         found: Audit = await audit(
-            engine, rabbitmq_url, Objects(settings.object_store_url), tolerance=tolerance
+            engine, rabbitmq_url, ObjectStore(settings.object_store_url), tolerance=tolerance
         )
     except Exception as error:
         if not is_transient(error):

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from cli.api import Api
 from cli.document import Document
-from cli.events import EventStream
+from cli.document_progress import DocumentProgress
+from cli.document_tracker import DocumentTracker
+from cli.event_stream import EventStream
 from cli.failures import CommandFailed, Refused
-from cli.follow import Following
-from cli.journey import Journey
-from cli.show import chunks, out, plain
+from cli.output import chunks, out, plain
 from contracts.statuses import Status
 
 STREAM_SECONDS = 10.0
@@ -60,7 +60,7 @@ async def _answers(api: Api, path: str) -> str:
 
 async def _stream_connects(api: Api) -> str:
     try:
-        async with asyncio.timeout(STREAM_SECONDS), Following(api, EventStream(api)).listening():
+        async with asyncio.timeout(STREAM_SECONDS), DocumentTracker(api, EventStream(api)).listening():
             return "the stream says connected"
     except TimeoutError:
         raise CommandFailed(
@@ -72,8 +72,8 @@ async def _webhook_comes_back(api: Api, key: str | None) -> str:
     if key is None:
         raise Skipped("no key: give --key or set INTERNAL_API_KEY")
     document = Document(document_id=f"doctor-{uuid4()}", status=Status.PARSING_STARTED)
-    journey = Journey.of(document, "doctor")
-    following = Following(api, EventStream(api))
+    journey = DocumentProgress.of(document, "doctor")
+    following = DocumentTracker(api, EventStream(api))
     try:
         async with asyncio.timeout(STREAM_SECONDS), following.listening():
             await following.add(journey)
@@ -98,8 +98,8 @@ async def _webhook_comes_back(api: Api, key: str | None) -> str:
 
 async def _upload_is_found(api: Api, patience: float) -> str:
     sentence = f"The doctor's lantern {secrets.token_hex(8)} hangs above the printing press."
-    following = Following(api, EventStream(api))
-    journey: Journey | None = None
+    following = DocumentTracker(api, EventStream(api))
+    journey: DocumentProgress | None = None
     try:
         async with asyncio.timeout(patience), following.listening():
             journey = await following.add(await _uploaded(api, sentence))
@@ -114,15 +114,15 @@ async def _upload_is_found(api: Api, patience: float) -> str:
     return f"a document was embedded ({chunks(journey)}), found by search and deleted"
 
 
-async def _uploaded(api: Api, sentence: str) -> Journey:
+async def _uploaded(api: Api, sentence: str) -> DocumentProgress:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stagecast-doctor.txt"
         file.write_text(f"{sentence}\n")
         uploaded = await api.upload(file, force=False, on_bytes=lambda _: None)
-    return Journey.of(uploaded.document, file.name)
+    return DocumentProgress.of(uploaded.document, file.name)
 
 
-async def _is_found(api: Api, journey: Journey, sentence: str) -> None:
+async def _is_found(api: Api, journey: DocumentProgress, sentence: str) -> None:
     if not journey.succeeded:
         raise CommandFailed(f"The document failed: {journey.error} ({journey.code})")
     found = await api.search(sentence, limit=1, documents=[journey.document_id])
@@ -130,7 +130,7 @@ async def _is_found(api: Api, journey: Journey, sentence: str) -> None:
         raise CommandFailed("The document is embedded, but search does not find it")
 
 
-async def _remove(api: Api, journey: Journey) -> None:
+async def _remove(api: Api, journey: DocumentProgress) -> None:
     try:
         await api.delete(journey.document_id)
     except Refused as refusal:

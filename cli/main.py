@@ -16,9 +16,9 @@ from cli.doctor import doctor as try_everything
 from cli.failures import CommandFailed
 from cli.notify import first_key
 from cli.notify import notify as post_status
+from cli.output import print_error
 from cli.progress import report
 from cli.search import search as search_documents
-from cli.show import complain
 from cli.upload import upload as upload_files
 from cli.watch import watch as watch_stream
 from contracts.statuses import Status
@@ -141,7 +141,7 @@ def _run(url: str, token: str | None, command: Callable[[Api], Awaitable[int]]) 
     try:
         status = asyncio.run(run())
     except CommandFailed as failure:
-        complain(str(failure))
+        print_error(str(failure))
         status = 1
     except KeyboardInterrupt:
         status = 130

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from cli.api import Api
 from cli.failures import CommandFailed
-from cli.show import at_terminal, json_line, out, plain
+from cli.output import at_terminal, json_line, out, plain
 
 
 async def notify(api: Api, key: str | None, event: dict[str, Any]) -> int:

@@ -9,9 +9,9 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeEla
 from rich.text import Text
 
 from cli.document import Uploaded
+from cli.document_progress import DocumentProgress
 from cli.failures import CommandFailed, Refused
-from cli.journey import Journey
-from cli.show import STYLES, at_terminal, complain, ending, err, json_line, out, plain
+from cli.output import STYLES, at_terminal, ending, err, json_line, out, plain, print_error
 from contracts.statuses import Status
 
 
@@ -33,10 +33,10 @@ class Report(Protocol):
     def taken(self, file: Path, uploaded: Uploaded) -> None:
         """A file was taken, or was there already."""
 
-    def moved(self, journey: Journey, event: dict[str, Any]) -> None:
+    def moved(self, journey: DocumentProgress, event: dict[str, Any]) -> None:
         """A document came further, as ``event`` tells."""
 
-    def ended(self, journey: Journey) -> None:
+    def ended(self, journey: DocumentProgress) -> None:
         """A document is done, whether it was just now or before."""
 
     def lost(self, seconds: float, failure: CommandFailed | None) -> None:
@@ -68,21 +68,21 @@ class Lines:
         status = failure.status if isinstance(failure, Refused) else None
         detail = failure.detail if isinstance(failure, Refused) else str(failure)
         json_line({"upload": str(file), "accepted": False, "httpStatus": status, "detail": detail})
-        complain(f"{file}: {failure}")
+        print_error(f"{file}: {failure}")
 
     def taken(self, file: Path, uploaded: Uploaded) -> None:
         """Write the answer."""
         line = {"upload": str(file), "accepted": True, "already": uploaded.already}
         json_line({**line, "document": uploaded.answer})
 
-    def moved(self, journey: Journey, event: dict[str, Any]) -> None:
+    def moved(self, journey: DocumentProgress, event: dict[str, Any]) -> None:
         """Write the event."""
         json_line(event)
 
-    def ended(self, journey: Journey) -> None:
+    def ended(self, journey: DocumentProgress) -> None:
         """Say what failed beside the lines, to whoever reads the errors."""
         if not journey.succeeded:
-            complain(ending(journey).plain)
+            print_error(ending(journey).plain)
 
     def lost(self, seconds: float, failure: CommandFailed | None) -> None:
         """Programs have no use for it: nothing is missed."""
@@ -133,7 +133,7 @@ class Bars:
         self._bars[uploaded.document.document_id] = bar
         self._progress.update(bar, total=None, completed=0, stage="waiting")
 
-    def moved(self, journey: Journey, event: dict[str, Any]) -> None:
+    def moved(self, journey: DocumentProgress, event: dict[str, Any]) -> None:
         """Draw how far it came."""
         bar = self._bars.get(journey.document_id)
         if bar is None:
@@ -144,7 +144,7 @@ class Bars:
         style, total = STYLES[journey.status], journey.total or None
         self._progress.update(bar, total=total, completed=journey.done, stage=stage, style=style)
 
-    def ended(self, journey: Journey) -> None:
+    def ended(self, journey: DocumentProgress) -> None:
         """Let the final line take the place of the bar."""
         self._drop(journey.document_id)
         self._progress.print(ending(journey))

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api import Api
-from cli.show import at_terminal, err, json_line, out, plain
+from cli.output import at_terminal, err, json_line, out, plain
 
 SNIPPET_CHARACTERS = 240
 

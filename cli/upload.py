@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cli.api import Api
 from cli.document import Uploaded
-from cli.events import EventStream
+from cli.document_progress import DocumentProgress
+from cli.document_tracker import DocumentTracker
+from cli.event_stream import EventStream
 from cli.failures import CommandFailed
-from cli.follow import Following
-from cli.journey import Journey
 from cli.progress import Report
 
 UPLOADS_AT_ONCE = 4
@@ -27,7 +27,7 @@ async def upload(api: Api, files: Sequence[Path], force: bool, wait: bool, repor
         answers = await asyncio.gather(*map(send, files))
         return int(not all(answers))
     # Opened before the first upload, so that no event can be missed.
-    following = Following(api, EventStream(api, on_lost=report.lost), report.moved)
+    following = DocumentTracker(api, EventStream(api, on_lost=report.lost), report.moved)
     async with following.listening():
 
         async def send_and_follow(file: Path) -> bool:
@@ -39,9 +39,9 @@ async def upload(api: Api, files: Sequence[Path], force: bool, wait: bool, repor
 
 
 async def _is_followed_to_success(
-    following: Following, file: Path, uploaded: Uploaded, report: Report
+    following: DocumentTracker, file: Path, uploaded: Uploaded, report: Report
 ) -> bool:
-    journey = Journey.of(uploaded.document, file.name)
+    journey = DocumentProgress.of(uploaded.document, file.name)
     if not journey.is_done:
         journey = await following.add(journey)
         await following.until_done(journey)

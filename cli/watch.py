@@ -7,11 +7,11 @@ from datetime import datetime
 from rich.text import Text
 
 from cli.api import Api
-from cli.events import EventStream, Notice
+from cli.document_progress import progress
+from cli.document_tracker import status_event
+from cli.event_stream import Event, EventStream
 from cli.failures import CommandFailed
-from cli.follow import status_event
-from cli.journey import progress
-from cli.show import at_terminal, complain, err, json_line, out, plain, status_text
+from cli.output import at_terminal, err, json_line, out, plain, print_error, status_text
 from contracts.events import StatusEvent
 from contracts.statuses import Status
 
@@ -31,17 +31,17 @@ def _lost(seconds: float, failure: CommandFailed | None) -> None:
     err().print(Text(f"The stream was cut; trying again in {seconds:.0f} s{reason}", "dim"))
 
 
-def _line(notice: Notice) -> None:
+def _line(notice: Event) -> None:
     if notice.kind.startswith("document_"):
         json_line(notice.data)
     elif notice.kind == "reset":
-        complain(f"Events may be missing: {notice.data.get('reason')}")
+        print_error(f"Events may be missing: {notice.data.get('reason')}")
 
 
-def _sentences() -> Callable[[Notice], None]:
+def _sentences() -> Callable[[Event], None]:
     console = out()
 
-    def tell(notice: Notice) -> None:
+    def tell(notice: Event) -> None:
         sentence = _sentence(notice)
         if sentence is not None:
             console.print(sentence)
@@ -49,7 +49,7 @@ def _sentences() -> Callable[[Notice], None]:
     return tell
 
 
-def _sentence(notice: Notice) -> Text | None:
+def _sentence(notice: Event) -> Text | None:
     if notice.kind == "connected":
         return Text("connected", "dim")
     if notice.kind == "reset":

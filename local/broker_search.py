@@ -18,7 +18,7 @@ PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = b"\x01"
 
 
-def greets(host: str, port: int, within: float = 1.0) -> bool:
+def speaks_amqp(host: str, port: int, within: float = 1.0) -> bool:
     """Whether an AMQP 0.9.1 broker answers there."""
     try:
         with socket.create_connection((host, port), timeout=within) as connection:
@@ -29,7 +29,7 @@ def greets(host: str, port: int, within: float = 1.0) -> bool:
         return False
 
 
-def admits(url: str, within: float = 5.0) -> bool:
+def accepts_login(url: str, within: float = 5.0) -> bool:
     """Whether the broker at ``url`` lets us in."""
 
     async def log_in() -> bool:
@@ -49,7 +49,7 @@ def usual_broker() -> str | None:
     One copy of the system may use it: two with databases of their own would take each other's commands.
     """
     address = urlsplit(USUAL_URL)
-    is_there = greets(address.hostname or "localhost", address.port or 5672) and admits(USUAL_URL)
+    is_there = speaks_amqp(address.hostname or "localhost", address.port or 5672) and accepts_login(USUAL_URL)
     return USUAL_URL if is_there and claim_name("usual-broker") else None
 
 

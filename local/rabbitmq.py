@@ -11,9 +11,9 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.broker_search import greets
+from local.broker_search import speaks_amqp
 from local.failures import StartFailed
-from local.managed_process import Part, last_lines
+from local.managed_process import ManagedProcess, last_lines
 from local.ports import LAST_PORT, claim, claim_first, release
 from local.process import spawn
 
@@ -47,7 +47,7 @@ def running_url(directory: Path) -> str | None:
     if not record.is_file():
         return None
     port = NodePorts(**json.loads(record.read_text())).amqp
-    return f"amqp://guest:guest@127.0.0.1:{port}/" if greets("127.0.0.1", port) else None
+    return f"amqp://guest:guest@127.0.0.1:{port}/" if speaks_amqp("127.0.0.1", port) else None
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class NodePorts:
             release(port)
 
 
-class PrivateBroker(Part):
+class PrivateBroker(ManagedProcess):
     """A RabbitMQ node of our own, with user guest; what it keeps is in ``directory``.
 
     Ports are remembered there, so that a restart keeps its addresses when they are still free.
@@ -116,7 +116,7 @@ class PrivateBroker(Part):
 
     def ready(self) -> bool:
         """Whether it speaks AMQP; it listens last of all when it starts."""
-        return greets("127.0.0.1", self.ports.amqp)
+        return speaks_amqp("127.0.0.1", self.ports.amqp)
 
     def kill(self) -> None:
         """SIGKILL what is left of the node, and its port mapper; what was confirmed is on disk."""

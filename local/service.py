@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from local.managed_process import Part
+from local.managed_process import ManagedProcess
 from local.process import spawn
 
 WriteLine = Callable[[str, str], None]
 """Takes a part's name and a line of its log."""
 
 
-class Service(Part):
+class Service(ManagedProcess):
     """A process that answers 200 at ``ready_url`` when it is ready, and whose output are log lines."""
 
     grace_seconds = 20.0

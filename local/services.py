@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from local.dependencies import Foundation
+from local.dependencies import Dependencies
 from local.ports import claim_first, claim_given
 from local.service import Service, module_command
 from local.terminal import Terminal
@@ -18,7 +18,7 @@ EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where it is aske
 
 
 def build_services(
-    settings: Settings, foundation: Foundation, terminal: Terminal, package: str
+    settings: Settings, foundation: Dependencies, terminal: Terminal, package: str
 ) -> list[Service]:
     """The services, modules of ``package``, not yet started, with their ports claimed. Raises StartFailed."""
     ports = claim_ports(settings)
@@ -49,7 +49,7 @@ def claim_ports(settings: Settings) -> dict[str, int]:
 
 
 def environment(
-    settings: Settings, foundation: Foundation, ports: Mapping[str, int], *, interactive: bool
+    settings: Settings, foundation: Dependencies, ports: Mapping[str, int], *, interactive: bool
 ) -> dict[str, str]:
     """The environment of every service: the caller's, and what was decided here."""
     return {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from local.failures import StartFailed
-from local.managed_process import Part
+from local.managed_process import ManagedProcess
 from local.process import describe_exit
 
 WRONG_SETTING = 2
@@ -35,7 +35,7 @@ class Supervisor:
 
     def __init__(
         self,
-        layers: Sequence[Sequence[Part]],
+        layers: Sequence[Sequence[ManagedProcess]],
         say: Callable[[str], None],
         abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -49,7 +49,7 @@ class Supervisor:
         self._deadline = 0.0
         self._restarts = {part.name: Restarts() for layer in layers for part in layer}
 
-    def heed_signals(self) -> None:
+    def install_signal_handlers(self) -> None:
         """Take SIGINT, SIGTERM and SIGHUP as the wish to stop."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
@@ -82,7 +82,7 @@ class Supervisor:
                     started.append(part)
             self._await(layer, started)
 
-    def _await(self, parts: Sequence[Part], started: Sequence[Part]) -> None:
+    def _await(self, parts: Sequence[ManagedProcess], started: Sequence[ManagedProcess]) -> None:
         waiting = list(parts)
         while True:
             if self._to_stop():
@@ -103,7 +103,7 @@ class Supervisor:
             self._look_after([part for layer in self._layers for part in layer], patient=True)
             time.sleep(LOOK_EVERY)
 
-    def _look_after(self, parts: Sequence[Part], *, patient: bool) -> None:
+    def _look_after(self, parts: Sequence[ManagedProcess], *, patient: bool) -> None:
         for part in parts:
             restarts = self._restarts[part.name]
             if part.running:
@@ -114,7 +114,7 @@ class Supervisor:
                 restarts.note_start()
                 part.launch()
 
-    def _note_death(self, part: Part, restarts: "Restarts", *, patient: bool) -> None:
+    def _note_death(self, part: ManagedProcess, restarts: "Restarts", *, patient: bool) -> None:
         part.sweep()
         status = part.exit_status or 0
         if not patient and (status == WRONG_SETTING or restarts.count >= ATTEMPTS_TO_BECOME_READY - 1):
@@ -131,7 +131,7 @@ class Supervisor:
             for part in layer:
                 self._see_end(part)
 
-    def _see_end(self, part: Part) -> None:
+    def _see_end(self, part: ManagedProcess) -> None:
         deadline = time.monotonic() + part.grace_seconds
         while part.running and time.monotonic() < deadline and not (part.expendable and self._hurried):
             time.sleep(0.02)

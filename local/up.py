@@ -4,7 +4,7 @@ import sys
 import time
 
 from local.data_dir import DataDir
-from local.dependencies import Foundation, lay_foundation, without_password
+from local.dependencies import Dependencies, find_dependencies, without_password
 from local.environment import read_environment
 from local.failures import StartFailed
 from local.make import make_was_told_to_stop
@@ -24,7 +24,7 @@ def main(package: str = "services") -> int:
     terminal = Terminal(NAMES)
     try:
         directory = DataDir(settings.data_dir).acquire()
-        foundation = lay_foundation(settings, directory)
+        foundation = find_dependencies(settings, directory)
         services = build_services(settings, foundation, terminal, package)
     except StartFailed as failure:
         sys.stderr.write(f"{failure}\n")
@@ -38,7 +38,7 @@ def main(package: str = "services") -> int:
 
 def supervise(supervisor: Supervisor, terminal: Terminal, rows: list[tuple[str, str]]) -> int:
     """Start, look after and stop the parts; the exit status of the whole command."""
-    supervisor.heed_signals()
+    supervisor.install_signal_handlers()
     began = time.monotonic()
     try:
         supervisor.start()
@@ -56,7 +56,7 @@ def supervise(supervisor: Supervisor, terminal: Terminal, rows: list[tuple[str, 
     return 0
 
 
-def addresses(api: Service, foundation: Foundation, directory: DataDir) -> list[tuple[str, str]]:
+def addresses(api: Service, foundation: Dependencies, directory: DataDir) -> list[tuple[str, str]]:
     """What to open, for the person at the terminal."""
     root = api.ready_url.removesuffix("readyz")
     rows = [("Control panel", root), ("API", f"{root}docs")]

@@ -12,8 +12,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import aio_pika
-
-from bench.fanout.publishers import LinePublisher, Publisher, RabbitPublisher, RequestPublisher
+from bench.broadcaster.publishers import LinePublisher, Publisher, RabbitPublisher, RequestPublisher
 
 SERVER_CORE = 0
 ROOT = Path(__file__).parents[2]

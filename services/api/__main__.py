@@ -11,7 +11,7 @@ import uvicorn
 from services.api.app import create_app
 from services.api.parts import Parts
 from services.api.stream.transport_subscriber import StreamProtocol
-from services.runtime.process.logging import configure_logs
+from services.runtime.process.logging import configure_logging
 from services.runtime.process.settings import Settings
 
 BACKLOG = 4096
@@ -64,7 +64,7 @@ class DrainingServer(uvicorn.Server):
 def main() -> None:
     """Read the settings, and serve until a signal."""
     settings = Settings.read()
-    configure_logs(settings, "api")
+    configure_logging(settings, "api")
     _allow_many_files()
     app = create_app(settings)
     config = uvicorn.Config(

@@ -17,7 +17,7 @@ from services.api.documents.uploads import Uploads
 from services.api.http.deadline import Deadline
 from services.api.http.problems import install_problems
 from services.api.http.rates import Rates
-from services.api.http.request_middleware import Envelope
+from services.api.http.request_middleware import RequestMiddleware
 from services.api.log.event_log import EventLog
 from services.api.openapi import Api
 from services.api.parts import Parts
@@ -41,19 +41,19 @@ from services.api.search.query_embedder import QueryEmbedder
 from services.api.webhook.producers import Producers
 from services.api.webhook.receipts import Receipts
 from services.api.webhook.reports import Webhook
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
 from services.runtime.errors import Unavailable
 from services.runtime.messaging.broker import create_broker
 from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.object_store import Objects
-from services.runtime.process.background import end, watch
+from services.runtime.object_store import ObjectStore
+from services.runtime.process.background import cancel_all, supervise
 from services.runtime.process.settings import Settings
 
 START_SECONDS = 60.0
-"""How long the broker may take to show the end of the log; then the start is given up."""
+"""How long the broker may take to show the cancel_all of the log; then the start is given up."""
 PATIENCE_SECONDS = 5.0
 """How long a request waits for the broker's confirm; then it is answered 503."""
 
@@ -65,8 +65,8 @@ def create_parts(settings: Settings) -> Parts:
     broker = create_broker(settings, "api")
     admission = Admission(settings.rabbitmq_url)
     publisher = Publisher(broker, patience_seconds=PATIENCE_SECONDS, refuse=admission.check)
-    reporter = Reporter(publisher, "api")
-    objects = Objects(settings.object_store_url)
+    reporter = StatusReporter(publisher, "api")
+    objects = ObjectStore(settings.object_store_url)
     rates = Rates(settings)
     event_log = EventLog(settings.rabbitmq_url)
     projector = Projector(engine, event_log)
@@ -126,7 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _install_doors(app: FastAPI, parts: Parts) -> None:
     app.add_middleware(Deadline, seconds=parts.settings.request_seconds)
-    app.add_middleware(Envelope, rates=parts.rates, body_seconds=parts.settings.body_seconds)
+    app.add_middleware(RequestMiddleware, rates=parts.rates, body_seconds=parts.settings.body_seconds)
     if parts.settings.allowed_origins:
         # Added last, it is outermost: a page of another origin is to see refusals too.
         app.add_middleware(
@@ -159,18 +159,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await declare_topology(parts.settings.rabbitmq_url)
     await parts.broker.start()
     tasks = [
-        watch(asyncio.create_task(parts.event_log.run(), name="log")),
-        watch(asyncio.create_task(parts.projector.run(), name="projector")),
-        watch(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
-        watch(asyncio.create_task(parts.admission.run(), name="admission")),
-        watch(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
+        supervise(asyncio.create_task(parts.event_log.run(), name="log")),
+        supervise(asyncio.create_task(parts.projector.run(), name="projector")),
+        supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
+        supervise(asyncio.create_task(parts.admission.run(), name="admission")),
+        supervise(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
     ]
     try:
         await _await_opening(parts)
         gc.freeze()  # what stands now stays: looking through it again stops all streams for 70 ms
         yield
     finally:
-        await end(*tasks)
+        await cancel_all(*tasks)
         await parts.access.close()
         await parts.query_embedder.close()
         await parts.broker.stop()

@@ -17,7 +17,7 @@ from services.api.recovery.dead_letters import DeadLetterQueues
 from services.api.search.query_embedder import QueryEmbedder
 from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.settings import Settings
 
@@ -31,7 +31,7 @@ class Parts:
     engine: AsyncEngine
     broker: RabbitBroker
     publisher: Publisher
-    reporter: Reporter
+    reporter: StatusReporter
     event_log: EventLog
     projector: Projector
     uploads: Uploads

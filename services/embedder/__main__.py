@@ -4,7 +4,7 @@ import sys
 
 from services.embedder.app import create_app
 from services.embedder.embedding_model import ModelUnavailable
-from services.runtime.process.logging import configure_logs
+from services.runtime.process.logging import configure_logging
 from services.runtime.process.settings import Settings
 from services.runtime.process.worker import serve_worker
 
@@ -12,7 +12,7 @@ from services.runtime.process.worker import serve_worker
 def main() -> None:
     """Read the settings, and serve until a signal."""
     settings = Settings.read()
-    configure_logs(settings, "embedder")
+    configure_logging(settings, "embedder")
     try:
         app = create_app(settings)
     except ModelUnavailable as error:

@@ -13,15 +13,15 @@ from prometheus_client import CollectorRegistry
 from contracts import topology
 from contracts.commands import EmbedChunks, EmbedQuery
 from services.embedder.batcher import Batcher
-from services.embedder.embed_command import Embedding
+from services.embedder.embed_command import EmbedCommandHandler
 from services.embedder.embedding_model import EmbeddingModel, load_model
 from services.embedder.query import embed_query, reply
-from services.lifecycle.intake import take_up
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.intake import resolve_command
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
 from services.runtime.database.vector_index import ensure_vector_index
-from services.runtime.messaging.acknowledgement import decode_as, settle
+from services.runtime.messaging.acknowledgement import acknowledging, decode_as
 from services.runtime.messaging.broker import create_broker, passive_queue
 from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
@@ -42,12 +42,12 @@ def create_app(settings: Settings, model: EmbeddingModel | None = None) -> AsgiF
     broker = create_broker(settings, "embedder", [RabbitPrometheusMiddleware(registry=registry)])
     publisher = Publisher(broker)
     model = model or load_model(settings.embedding_model, threads=settings.embed_threads)
-    embedding = Embedding(
+    embedding = EmbedCommandHandler(
         engine=engine,
         model=model,
         batcher=Batcher(model, on_death=stop_process),
         publisher=publisher,
-        reporter=Reporter(publisher, "embedder"),
+        reporter=StatusReporter(publisher, "embedder"),
     )
     broker.include_routers(_chunks_router(embedding), _query_router(broker, embedding))
 
@@ -65,8 +65,8 @@ def create_app(settings: Settings, model: EmbeddingModel | None = None) -> AsgiF
     return worker_app(broker, lifespan, checks, registry)
 
 
-def _chunks_router(embedding: Embedding) -> RabbitRouter:
-    router = RabbitRouter(middlewares=[settle("embed", embedding.publisher)])
+def _chunks_router(embedding: EmbedCommandHandler) -> RabbitRouter:
+    router = RabbitRouter(middlewares=[acknowledging("embed", embedding.publisher)])
 
     @router.subscriber(
         passive_queue(topology.EMBED),
@@ -75,14 +75,16 @@ def _chunks_router(embedding: Embedding) -> RabbitRouter:
         decoder=decode_as(EmbedChunks),
     )
     async def on_embed_chunks(command: EmbedChunks, message: RabbitMessage) -> None:
-        document = await take_up(embedding.engine, embedding.publisher, embedding.reporter, command, message)
+        document = await resolve_command(
+            embedding.engine, embedding.publisher, embedding.reporter, command, message
+        )
         if document is not None:
             await embedding.embed(document, command)
 
     return router
 
 
-def _query_router(broker: RabbitBroker, embedding: Embedding) -> RabbitRouter:
+def _query_router(broker: RabbitBroker, embedding: EmbedCommandHandler) -> RabbitRouter:
     router = RabbitRouter()
 
     @router.subscriber(

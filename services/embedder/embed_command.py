@@ -19,24 +19,24 @@ from services.embedder.vectors import (
     read_texts,
     write_batch,
 )
-from services.lifecycle.document_attempt import FencedDocument, fenced
-from services.lifecycle.outcome import announce, decide
-from services.lifecycle.status_reporter import Reporter
-from services.runtime.errors import Malformed, Superseded
+from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
+from services.lifecycle.outcome import publish_outcome, record_outcome
+from services.lifecycle.status_reporter import StatusReporter
+from services.runtime.errors import MalformedMessage, Superseded
 from services.runtime.messaging.publisher import Publisher
 
 
 @dataclass(frozen=True)
-class Embedding:
+class EmbedCommandHandler:
     """What the embedder works with."""
 
     engine: AsyncEngine
     model: EmbeddingModel
     batcher: Batcher
     publisher: Publisher
-    reporter: Reporter
+    reporter: StatusReporter
 
-    async def embed(self, document: FencedDocument, command: EmbedChunks) -> None:
+    async def embed(self, document: DocumentAttempt, command: EmbedChunks) -> None:
         """Embed one batch unless that is done; whoever completes the document reports ``embedded``.
 
         Raises Superseded when the document was deleted or started anew, Unavailable and its kin when a
@@ -46,10 +46,10 @@ class Embedding:
         if texts is None or await self._embed_batch(document, command, texts):
             await self._complete(document)
 
-    async def _embed_batch(self, document: FencedDocument, command: EmbedChunks, texts: list[str]) -> bool:
+    async def _embed_batch(self, document: DocumentAttempt, command: EmbedChunks, texts: list[str]) -> bool:
         """Store the vectors of a batch; True when the document may be complete."""
         vectors = await self.batcher.embed(texts)
-        async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
             progress = await write_batch(connection, document, command, self.model.name, vectors)
             if progress is None:
                 return True
@@ -58,8 +58,8 @@ class Embedding:
                 await self._report_progress(document, progress)
             return progress.is_complete
 
-    async def _begin(self, document: FencedDocument, command: EmbedChunks) -> list[str] | None:
-        async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+    async def _begin(self, document: DocumentAttempt, command: EmbedChunks) -> list[str] | None:
+        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
             if await is_embedded(connection, document, command.batch):
                 return None
             progress = await read_progress(connection, document)
@@ -67,13 +67,13 @@ class Embedding:
                 raise Superseded(f"{document.document_id}: no chunks for batch {command.batch}")
             if not progress.has_batch(command):
                 # A batch of other bounds would count as one of ours, and leave a hole.
-                raise Malformed(f"the attempt has no batch {command.batch} of these bounds")
+                raise MalformedMessage(f"the attempt has no batch {command.batch} of these bounds")
             texts = await read_texts(connection, document, command)
             if await begin_embedding(connection, document):
                 await self._report_progress(document, progress)
         return texts
 
-    async def _report_progress(self, document: FencedDocument, progress: Progress) -> None:
+    async def _report_progress(self, document: DocumentAttempt, progress: Progress) -> None:
         await self.reporter.report(
             document,
             Status.EMBEDDING,
@@ -82,21 +82,21 @@ class Embedding:
             progress=progress.embedded_count,
         )
 
-    async def _complete(self, document: FencedDocument) -> None:
+    async def _complete(self, document: DocumentAttempt) -> None:
         """End the attempt as ``embedded`` when its last batch is done; say so after the commit.
 
         A delivery that finds its batch done looks too: an earlier one may have died between the two.
         """
         key = (document.document_id, document.attempt)
-        async with fenced(self.engine, *key, alone=True) as (connection, _):
+        async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
             progress = await read_progress(connection, document)
             if progress is None or not progress.is_complete:
                 return
             await make_visible(connection, document)
-            await decide(connection, document, self._embedded(document, progress))
-        await announce(self.engine, self.reporter, *key)
+            await record_outcome(connection, document, self._embedded(document, progress))
+        await publish_outcome(self.engine, self.reporter, *key)
 
-    def _embedded(self, document: FencedDocument, progress: Progress) -> StatusEvent:
+    def _embedded(self, document: DocumentAttempt, progress: Progress) -> StatusEvent:
         took = datetime.now(UTC) - progress.started_at
         return self.reporter.event(
             document,

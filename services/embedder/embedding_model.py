@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.embedder.batch_window import Window
-from services.embedder.checksum import CARRIED_MODEL, ModelUnavailable, carried_model
+from services.embedder.checksum import BUNDLED_MODEL, ModelUnavailable, bundled_model
 
 __all__ = ["DummyModel", "EmbeddingModel", "ModelUnavailable", "Row", "Vectors", "load_model"]
 
@@ -72,14 +72,14 @@ def load_model(name: str, *, threads: int) -> EmbeddingModel:
     The default model is the one that a package carries: its weights are checked and nothing is downloaded.
     Raises ModelUnavailable.
     """
-    carried = name in (CARRIED_MODEL, CARRIED_MODEL.rpartition("/")[2])
-    source = str(carried_model()) if carried else _existing(name)
+    bundled = name in (BUNDLED_MODEL, BUNDLED_MODEL.rpartition("/")[2])
+    source = str(bundled_model()) if bundled else _existing(name)
     try:
         # Torch takes seconds to import and half a gigabyte: only a process that embeds pays for it.
         from services.embedder.backends.sentence_transformers_backend import load_sentence_model
 
         model = load_sentence_model(
-            source, CARRIED_MODEL if carried else name, threads=threads, carried=carried
+            source, BUNDLED_MODEL if bundled else name, threads=threads, bundled=bundled
         )
         model.embed(["The first sentence takes the longest."])
     except Exception as error:

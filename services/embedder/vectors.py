@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import EmbedChunks
-from services.lifecycle.document_attempt import FencedDocument
+from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.database.tables import attempts, chunks, documents, embedded_batches, embeddings
 
 
@@ -41,7 +41,7 @@ _PROGRESS = (
 
 
 async def read_texts(
-    connection: AsyncConnection, document: FencedDocument, command: EmbedChunks
+    connection: AsyncConnection, document: DocumentAttempt, command: EmbedChunks
 ) -> list[str]:
     """The texts of a batch, in the order of their index."""
     query = (
@@ -53,13 +53,13 @@ async def read_texts(
     return list((await connection.execute(query)).scalars())
 
 
-async def read_progress(connection: AsyncConnection, document: FencedDocument) -> Progress | None:
+async def read_progress(connection: AsyncConnection, document: DocumentAttempt) -> Progress | None:
     """How far this attempt is, or None when it has no chunks."""
     row = (await connection.execute(select(*_PROGRESS).where(*_is(document)))).one_or_none()
     return None if row is None else Progress(*row)
 
 
-async def is_embedded(connection: AsyncConnection, document: FencedDocument, batch: int) -> bool:
+async def is_embedded(connection: AsyncConnection, document: DocumentAttempt, batch: int) -> bool:
     """Whether this batch was counted already."""
     query = select(embedded_batches.c.batch).where(
         embedded_batches.c.document_id == document.document_id,
@@ -69,7 +69,7 @@ async def is_embedded(connection: AsyncConnection, document: FencedDocument, bat
     return (await connection.execute(query)).one_or_none() is not None
 
 
-async def begin_embedding(connection: AsyncConnection, document: FencedDocument) -> bool:
+async def begin_embedding(connection: AsyncConnection, document: DocumentAttempt) -> bool:
     """Note the first step of embedding; True for the one caller that is first. Others wait for it."""
     statement = (
         update(attempts)
@@ -82,7 +82,7 @@ async def begin_embedding(connection: AsyncConnection, document: FencedDocument)
 
 async def write_batch(
     connection: AsyncConnection,
-    document: FencedDocument,
+    document: DocumentAttempt,
     command: EmbedChunks,
     model: str,
     vectors: NDArray[np.float32],
@@ -115,7 +115,7 @@ async def write_batch(
     return Progress(*counted.one())
 
 
-async def make_visible(connection: AsyncConnection, document: FencedDocument) -> None:
+async def make_visible(connection: AsyncConnection, document: DocumentAttempt) -> None:
     """Let search see this attempt, and remove the earlier ones, in the same moment."""
     await connection.execute(
         update(documents)
@@ -129,5 +129,5 @@ async def make_visible(connection: AsyncConnection, document: FencedDocument) ->
     )
 
 
-def _is(document: FencedDocument) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _is(document: DocumentAttempt) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return (attempts.c.document_id == document.document_id, attempts.c.attempt == document.attempt)

@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import ParseDocument
 from contracts.statuses import Status
-from services.lifecycle.document_attempt import FencedDocument, fenced
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import documents
 from services.runtime.errors import Superseded
 from services.runtime.messaging.publisher import Publisher
 
 
-async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int) -> FencedDocument:
+async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int) -> DocumentAttempt:
     """Make the attempt after ``ended`` the current one, which fences the older ones off.
 
     Raises Superseded when another attempt has begun meanwhile, this one has not ended, or the document was
@@ -49,11 +49,11 @@ async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int
             raise Superseded(f"{document_id} attempt {ended}")
         row = (await connection.execute(bump)).one()
     owner_id, filename, file_type, size = row
-    return FencedDocument(document_id, ended + 1, owner_id, filename, file_type, size, is_done=False)
+    return DocumentAttempt(document_id, ended + 1, owner_id, filename, file_type, size, is_done=False)
 
 
-async def launch(
-    engine: AsyncEngine, publisher: Publisher, reporter: Reporter, document: FencedDocument
+async def start_attempt(
+    engine: AsyncEngine, publisher: Publisher, reporter: StatusReporter, document: DocumentAttempt
 ) -> None:
     """Say that parsing has been asked for, ask for it, and note that both are with the broker.
 
@@ -62,17 +62,17 @@ async def launch(
     launches the document again. Raises Unavailable.
     """
     with suppress(Superseded):
-        async with fenced(engine, document.document_id, document.attempt):
+        async with locked_attempt(engine, document.document_id, document.attempt):
             await reporter.report(
                 document,
                 Status.PARSING_STARTED,
                 "The document waits to be parsed.",
                 {"size": document.size},
             )
-        await command(engine, publisher, document)
+        await send_command(engine, publisher, document)
 
 
-async def command(engine: AsyncEngine, publisher: Publisher, document: FencedDocument) -> None:
+async def send_command(engine: AsyncEngine, publisher: Publisher, document: DocumentAttempt) -> None:
     """Ask the parser for the document's current attempt. Raises Unavailable."""
     await publisher.command(ParseDocument(document_id=document.document_id, attempt=document.attempt))
     note = (

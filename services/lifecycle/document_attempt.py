@@ -12,7 +12,7 @@ from services.runtime.errors import Superseded
 
 
 @dataclass(frozen=True)
-class FencedDocument:
+class DocumentAttempt:
     """What a stage needs to know of the document that it works on."""
 
     document_id: str
@@ -26,19 +26,19 @@ class FencedDocument:
 
 
 @asynccontextmanager
-async def fenced(
+async def locked_attempt(
     engine: AsyncEngine,
     document_id: str,
     attempt: int | None,
     *,
-    alone: bool = False,
+    exclusive: bool = False,
     even_if_done: bool = False,
-) -> AsyncIterator[tuple[AsyncConnection, FencedDocument]]:
+) -> AsyncIterator[tuple[AsyncConnection, DocumentAttempt]]:
     """A transaction during which the document can be neither deleted, nor started anew, nor ended.
 
     Raises Superseded where that has happened already; one that has only ended is let through with
     ``even_if_done``. The lock is ``FOR KEY SHARE``: it holds off the ``FOR UPDATE`` of delete, retry and end,
-    but not the projector's updates of the same row. ``alone`` takes ``FOR UPDATE``, and so waits for all others
+    but not the projector's updates of the same row. ``exclusive`` takes ``FOR UPDATE``, and so waits for all others
     in here. An event that is published inside is in the log before whatever the fence holds off.
     """
     query = (
@@ -52,7 +52,7 @@ async def fenced(
         )
         .where(documents.c.document_id == document_id, documents.c.deleted_at.is_(None))
         .where(documents.c.sha256.is_not(None))
-        .with_for_update(key_share=not alone, read=not alone)
+        .with_for_update(key_share=not exclusive, read=not exclusive)
     )
     if attempt is not None:
         query = query.where(documents.c.attempt == attempt)
@@ -60,4 +60,4 @@ async def fenced(
         row = (await connection.execute(query)).one_or_none()
         if row is None or (row.is_done and not even_if_done):
             raise Superseded(f"{document_id} attempt {attempt}")
-        yield connection, FencedDocument(document_id, *row)
+        yield connection, DocumentAttempt(document_id, *row)

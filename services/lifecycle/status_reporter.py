@@ -5,14 +5,14 @@ from pydantic import JsonValue
 from contracts.events import StatusEvent
 from contracts.failures import DocumentFailed, Stage
 from contracts.statuses import Status
-from services.lifecycle.document_attempt import FencedDocument
+from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.logging import get_logger
 
 log = get_logger(__name__)
 
 
-class Reporter:
+class StatusReporter:
     """Reports as ``source``: ``api``, ``parser`` or ``embedder``. Methods raise Unavailable."""
 
     def __init__(self, publisher: Publisher, source: str) -> None:
@@ -21,7 +21,7 @@ class Reporter:
 
     async def report(
         self,
-        document: FencedDocument,
+        document: DocumentAttempt,
         status: Status,
         message: str,
         metadata: dict[str, JsonValue] | None = None,
@@ -33,7 +33,7 @@ class Reporter:
 
     def event(
         self,
-        document: FencedDocument,
+        document: DocumentAttempt,
         status: Status,
         message: str,
         metadata: dict[str, JsonValue] | None = None,
@@ -58,7 +58,7 @@ class Reporter:
         await self._publisher.event(event)
         log.info("status", document_id=event.document_id, attempt=event.attempt, status=event.status.value)
 
-    def failure(self, document: FencedDocument, failure: DocumentFailed, stage: Stage) -> StatusEvent:
+    def failure(self, document: DocumentAttempt, failure: DocumentFailed, stage: Stage) -> StatusEvent:
         """The terminal ``failed`` with its reason, for people and for programs."""
         details: dict[str, JsonValue] = {
             "error": failure.message,

@@ -12,17 +12,17 @@ from prometheus_client import CollectorRegistry
 
 from contracts import topology
 from contracts.commands import ParseDocument
-from services.lifecycle.intake import take_up
-from services.lifecycle.status_reporter import Reporter
-from services.parser.parse_command import Parsing
+from services.lifecycle.intake import resolve_command
+from services.lifecycle.status_reporter import StatusReporter
+from services.parser.parse_command import ParseCommandHandler
 from services.parser.sandbox import Sandbox
 from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
-from services.runtime.messaging.acknowledgement import decode_as, settle
+from services.runtime.messaging.acknowledgement import acknowledging, decode_as
 from services.runtime.messaging.broker import create_broker, passive_queue
 from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.object_store import Objects
+from services.runtime.object_store import ObjectStore
 from services.runtime.process.health import broker_check, database_check
 from services.runtime.process.settings import Settings
 from services.runtime.process.worker import worker_app
@@ -35,12 +35,12 @@ def create_app(settings: Settings) -> AsgiFastStream:
     engine = create_engine(database_url, pool_size=settings.parse_concurrency + 2)
     broker = create_broker(settings, "parser", [RabbitPrometheusMiddleware(registry=registry)])
     publisher = Publisher(broker)
-    parsing = Parsing(
+    parsing = ParseCommandHandler(
         engine=engine,
-        objects=Objects(settings.object_store_url),
+        objects=ObjectStore(settings.object_store_url),
         sandbox=_sandbox(settings),
         publisher=publisher,
-        reporter=Reporter(publisher, "parser"),
+        reporter=StatusReporter(publisher, "parser"),
         batch_chunks=settings.embed_batch_chunks,
     )
     broker.include_router(_router(parsing, prefetch=settings.parse_concurrency))
@@ -58,8 +58,8 @@ def create_app(settings: Settings) -> AsgiFastStream:
     return worker_app(broker, lifespan, checks, registry)
 
 
-def _router(parsing: Parsing, *, prefetch: int) -> RabbitRouter:
-    router = RabbitRouter(middlewares=[settle("parse", parsing.publisher)])
+def _router(parsing: ParseCommandHandler, *, prefetch: int) -> RabbitRouter:
+    router = RabbitRouter(middlewares=[acknowledging("parse", parsing.publisher)])
 
     @router.subscriber(
         passive_queue(topology.PARSE),
@@ -68,7 +68,9 @@ def _router(parsing: Parsing, *, prefetch: int) -> RabbitRouter:
         decoder=decode_as(ParseDocument),
     )
     async def on_parse_document(command: ParseDocument, message: RabbitMessage) -> None:
-        document = await take_up(parsing.engine, parsing.publisher, parsing.reporter, command, message)
+        document = await resolve_command(
+            parsing.engine, parsing.publisher, parsing.reporter, command, message
+        )
         if document is not None:
             await parsing.parse(document)
 

@@ -11,41 +11,41 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from contracts.commands import EmbedChunks
 from contracts.failures import DocumentFailed, FailureCode, Stage
 from contracts.statuses import Status
-from services.lifecycle.document_attempt import FencedDocument, fenced
-from services.lifecycle.outcome import announce, decide_failure
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
+from services.lifecycle.outcome import publish_outcome, record_failure
+from services.lifecycle.status_reporter import StatusReporter
 from services.parser.parse_result import ParseResult, read_result, waiting_batches, write_result
 from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.object_store import Objects
+from services.runtime.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
-class Parsing:
+class ParseCommandHandler:
     """What the parser works with."""
 
     engine: AsyncEngine
-    objects: Objects
+    objects: ObjectStore
     sandbox: Sandbox
     publisher: Publisher
-    reporter: Reporter
+    reporter: StatusReporter
     batch_chunks: int
 
-    async def parse(self, document: FencedDocument) -> None:
+    async def parse(self, document: DocumentAttempt) -> None:
         """Parse a document unless that is done, say so, and ask for its chunks to be embedded.
 
         Raises Superseded when the document was deleted or started anew, Unavailable and its kin when a
         dependency is away. A document that can't be parsed is reported ``failed`` here, and is done.
         """
-        async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
             result = await read_result(connection, document)
         with suppress(AlreadyParsed):
             if result is None and not await self._parse_and_store(document):
                 return
         await self._hand_over(document)
 
-    async def _parse_and_store(self, document: FencedDocument) -> bool:
+    async def _parse_and_store(self, document: DocumentAttempt) -> bool:
         """True when there are chunks now; False when the document failed, and was reported so."""
         started_at = datetime.now(UTC)
         await self._report_progress(document)(0, 0)
@@ -54,41 +54,41 @@ class Parsing:
         except DocumentFailed as failure:
             await self._fail(document, failure)
             return False
-        async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
             await write_result(connection, document, parsed, started_at, self.batch_chunks)
         return True
 
-    async def _read_chunks(self, document: FencedDocument) -> ParsedDocument:
+    async def _read_chunks(self, document: DocumentAttempt) -> ParsedDocument:
         try:
             async with self.objects.local_copy(document.document_id) as path:
                 return await self.sandbox.parse(path, document.file_type, self._report_progress(document))
         except FileNotFoundError as error:
             raise DocumentFailed(FailureCode.INTERNAL, "The document's bytes are gone.") from error
 
-    def _report_progress(self, document: FencedDocument) -> Callable[[int, int], Awaitable[None]]:
+    def _report_progress(self, document: DocumentAttempt) -> Callable[[int, int], Awaitable[None]]:
         async def report(pages_done: int, page_count: int) -> None:
             metadata: dict[str, JsonValue] = {}
             message = "The document is being parsed."
             if page_count:
                 metadata |= {"pagesDone": pages_done, "pageCount": page_count}
                 message = f"{pages_done} of {page_count} pages are parsed."
-            async with fenced(self.engine, document.document_id, document.attempt) as (connection, _):
+            async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
                 await _refuse_parsed(connection, document)
                 await self.reporter.report(document, Status.PARSING, message, metadata, progress=pages_done)
 
         return report
 
-    async def _fail(self, document: FencedDocument, failure: DocumentFailed) -> None:
+    async def _fail(self, document: DocumentAttempt, failure: DocumentFailed) -> None:
         key = (document.document_id, document.attempt)
-        async with fenced(self.engine, *key, alone=True) as (connection, _):
+        async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
             await _refuse_parsed(connection, document)
-            await decide_failure(connection, self.reporter, document, failure, Stage.PARSING)
-        await announce(self.engine, self.reporter, *key)
+            await record_failure(connection, self.reporter, document, failure, Stage.PARSING)
+        await publish_outcome(self.engine, self.reporter, *key)
 
-    async def _hand_over(self, document: FencedDocument) -> None:
+    async def _hand_over(self, document: DocumentAttempt) -> None:
         # Alone, so that ``parsed`` follows every ``parsing``, also one by a worker that was taken for dead.
         key = (document.document_id, document.attempt)
-        async with fenced(self.engine, *key, alone=True) as (connection, _):
+        async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
             # Locked, so that ``parsed`` is never repeated once an embedder has said ``embedding``.
             result = await read_result(connection, document, lock=True)
             if result is None:
@@ -105,12 +105,12 @@ class AlreadyParsed(Exception):
     """Another worker has stored the result: a delivery may come again while the first still works on it."""
 
 
-async def _refuse_parsed(connection: AsyncConnection, document: FencedDocument) -> None:
+async def _refuse_parsed(connection: AsyncConnection, document: DocumentAttempt) -> None:
     if await read_result(connection, document) is not None:
         raise AlreadyParsed
 
 
-def embed_commands(document: FencedDocument, result: ParseResult) -> list[EmbedChunks]:
+def embed_commands(document: DocumentAttempt, result: ParseResult) -> list[EmbedChunks]:
     """The chunks of an attempt in batches of bounded size, so that replicas share a large document."""
     return [
         EmbedChunks(

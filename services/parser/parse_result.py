@@ -7,7 +7,7 @@ from sqlalchemy import Delete, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.lifecycle.document_attempt import FencedDocument
+from services.lifecycle.document_attempt import DocumentAttempt
 from services.parser.parsed_document import ParsedDocument
 from services.runtime.database.tables import attempts, chunks, documents, embedded_batches
 
@@ -26,7 +26,7 @@ class ParseResult:
 
 
 async def read_result(
-    connection: AsyncConnection, document: FencedDocument, *, lock: bool = False
+    connection: AsyncConnection, document: DocumentAttempt, *, lock: bool = False
 ) -> ParseResult | None:
     """The result of this attempt, if it was parsed already; ``lock`` holds the embedder's first step off."""
     query = select(
@@ -44,7 +44,7 @@ async def read_result(
 
 async def write_result(
     connection: AsyncConnection,
-    document: FencedDocument,
+    document: DocumentAttempt,
     parsed: ParsedDocument,
     started_at: datetime,
     batch_chunks: int,
@@ -78,7 +78,7 @@ async def write_result(
 
 
 async def waiting_batches(
-    connection: AsyncConnection, document: FencedDocument, result: ParseResult
+    connection: AsyncConnection, document: DocumentAttempt, result: ParseResult
 ) -> set[int]:
     """The numbers of the batches that are not embedded yet."""
     query = select(embedded_batches.c.batch).where(
@@ -95,7 +95,7 @@ def _details(parsed: ParsedDocument) -> dict[str, object]:
     return {**parsed.metadata, **failed}
 
 
-def _delete_abandoned(document: FencedDocument) -> Delete:
+def _delete_abandoned(document: DocumentAttempt) -> Delete:
     visible = select(documents.c.visible_attempt).where(documents.c.document_id == document.document_id)
     return delete(attempts).where(
         attempts.c.document_id == document.document_id,

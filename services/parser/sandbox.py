@@ -77,7 +77,7 @@ class Sandbox:
         page, then at most about four times a second, and after the last. Cancelled, it kills the child.
         Raises ChildNotReady or ChildDied when it is the sandbox that fails, and not the document.
         """
-        patience = _Patience(self._timeout_seconds)
+        patience = _TimeBudget(self._timeout_seconds)
         engines: tuple[PdfEngineName, ...] = (self._pdf_engine,)
         if self._pdf_engine == "auto" and media_type == media_types.PDF:
             # PDFium aborts on some files that pypdf reads.
@@ -99,13 +99,13 @@ class Sandbox:
         media_type: str,
         engine: PdfEngineName,
         on_progress: OnProgress,
-        patience: "_Patience",
+        patience: "_TimeBudget",
     ) -> ParsedDocument:
         child = await self._idle.get()
         healthy = False
         try:
             task = ipc.Task(path=str(path), media_type=media_type, pdf_engine=engine)
-            answer, chunks = await _converse(await asyncio.shield(child), task, on_progress, patience)
+            answer, chunks = await _exchange(await asyncio.shield(child), task, on_progress, patience)
             healthy = not _is_suspect(answer)
         finally:
             self._give_back(child, healthy=healthy)
@@ -139,7 +139,7 @@ class Sandbox:
         log.warning("parser_child_died", returncode=died.returncode, stderr=died.stderr[-2000:])
 
 
-class _Patience:
+class _TimeBudget:
     """The time that a document still has. What its reader spends on telling others doesn't count."""
 
     def __init__(self, seconds: float) -> None:
@@ -160,8 +160,8 @@ class _Patience:
             self._left -= clock() - began
 
 
-async def _converse(
-    child: ChildProcess, task: ipc.Task, on_progress: OnProgress, patience: _Patience
+async def _exchange(
+    child: ChildProcess, task: ipc.Task, on_progress: OnProgress, patience: _TimeBudget
 ) -> tuple[ipc.Parsed | ipc.Failed, list[Chunk]]:
     await child.give(task)
     chunks: list[Chunk] = []

@@ -42,5 +42,5 @@ class Superseded(Exception):
     """The document was deleted, its attempt has ended, or a newer one has begun; who works on it stops quietly."""
 
 
-class Malformed(Exception):
+class MalformedMessage(Exception):
     """A body that doesn't fit the schema of its queue; the sentence names the fields."""

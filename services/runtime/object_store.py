@@ -9,7 +9,8 @@ from tempfile import TemporaryFile
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, from_url
+from obstore.store import ObjectStore as Backend
 
 from services.runtime.errors import Unavailable
 
@@ -20,7 +21,7 @@ PART_BYTES = 5 * 1024 * 1024
 """S3 takes no part of an upload under 5 MiB."""
 
 
-class Objects:
+class ObjectStore:
     """Documents' bytes. Methods raise ``obstore.exceptions.BaseError`` when the store is away."""
 
     def __init__(self, url: str) -> None:
@@ -77,7 +78,7 @@ def _key(document_id: str) -> str:
     return f"{FOLDER}/{document_id}"
 
 
-def _open(url: str) -> ObjectStore:
+def _open(url: str) -> Backend:
     if url.startswith("file://"):
         return LocalStore(unquote(urlsplit(url).path), mkdir=True, automatic_cleanup=False)
     return from_url(url)

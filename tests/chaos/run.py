@@ -14,7 +14,7 @@ from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
 from services.api.audit.comparison import Audit, audit
 from services.runtime.database.engine import create_engine
-from services.runtime.object_store import Objects
+from services.runtime.object_store import ObjectStore
 from tests.chaos.load import Load
 from tests.chaos.victims import Reaper, part, service
 from tests.support.fakes.waiting import wait_until
@@ -148,7 +148,7 @@ def _audit(system: System) -> Audit:
     async def look() -> Audit:
         engine = create_engine(system.database_url)
         try:
-            objects = Objects((system.directory / "objects").as_uri())
+            objects = ObjectStore((system.directory / "objects").as_uri())
             return await audit(engine, system.rabbitmq_url, objects, tolerance=timedelta(0))
         finally:
             await engine.dispose()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import psutil  # type: ignore[import-untyped]
 
-from local.managed_process import Part
+from local.managed_process import ManagedProcess
 from tests.support.system import System
 
 
@@ -51,7 +51,7 @@ def service(system: System, name: str, weight: int) -> Victim:
     return Victim(name, weight, pid, lambda: system.kill(name), lambda: system.launch(name))
 
 
-def part(name: str, of: Part, weight: int) -> Victim:
+def part(name: str, of: ManagedProcess, weight: int) -> Victim:
     return Victim(name, weight, lambda: of.pid, of.kill, of.launch)
 
 

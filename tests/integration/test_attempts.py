@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.events import LogEvent
-from services.lifecycle.attempts import launch, open_next_attempt
-from services.lifecycle.document_attempt import FencedDocument
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.attempts import open_next_attempt, start_attempt
+from services.lifecycle.document_attempt import DocumentAttempt
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
@@ -21,7 +21,7 @@ from services.runtime.messaging.publisher import Publisher
 
 pytestmark = pytest.mark.anyio
 
-DOCUMENT = FencedDocument("document", 1, None, "a.txt", "text/plain", 3)
+DOCUMENT = DocumentAttempt("document", 1, None, "a.txt", "text/plain", 3)
 
 
 class Recorder(Publisher):
@@ -52,7 +52,7 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 async def test_an_attempt_is_announced_before_it_is_asked_for(engine: AsyncEngine) -> None:
     recorder = Recorder()
-    await launch(engine, recorder, Reporter(recorder, "api"), DOCUMENT)
+    await start_attempt(engine, recorder, StatusReporter(recorder, "api"), DOCUMENT)
     assert recorder.published == ["document_processing", "ParseDocument"]
 
 
@@ -65,7 +65,7 @@ async def test_nothing_is_said_of_a_document_that_was_deleted_or_moved_on_meanwh
     async with engine.begin() as connection:
         await connection.execute(update(documents).values(**meanwhile))
     recorder = Recorder()
-    await launch(engine, recorder, Reporter(recorder, "api"), DOCUMENT)
+    await start_attempt(engine, recorder, StatusReporter(recorder, "api"), DOCUMENT)
     assert recorder.published == []
 
 

@@ -17,7 +17,7 @@ from services.embedder.backends.sentence_transformers_backend import (
     WholeTextModel,
     has_bfloat16,
 )
-from services.embedder.checksum import carried_model
+from services.embedder.checksum import bundled_model
 from services.embedder.embedding_model import EmbeddingModel, ModelUnavailable, Vectors, load_model
 from services.runtime.process.settings import MODEL
 
@@ -41,7 +41,7 @@ def model() -> EmbeddingModel:
 @pytest.fixture(scope="module")
 def plain() -> SentenceTransformer:
     """The same weights as every tutorial uses them."""
-    return SentenceTransformer(str(carried_model()), device="cpu", local_files_only=True)
+    return SentenceTransformer(str(bundled_model()), device="cpu", local_files_only=True)
 
 
 @pytest.fixture

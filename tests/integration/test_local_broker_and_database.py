@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from pamqp.common import FieldTable
 
-from local.broker_search import admits, greets
-from local.managed_process import Part
+from local.broker_search import accepts_login, speaks_amqp
+from local.managed_process import ManagedProcess
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import running_url
 from services.runtime.database.migrate import migrate
@@ -37,7 +37,7 @@ def server(directory: Path) -> Iterator[EmbeddedPostgres]:
     server.kill()
 
 
-def kill_hard(part: Part) -> None:
+def kill_hard(part: ManagedProcess) -> None:
     assert part.pid is not None
     os.kill(part.pid, signal.SIGKILL)
     while part.running:
@@ -46,12 +46,12 @@ def kill_hard(part: Part) -> None:
 
 def test_a_broker_that_is_there_greets_and_admits_guest(rabbitmq_url: str) -> None:
     port = int(rabbitmq_url.rpartition(":")[2].partition("/")[0])
-    assert greets("127.0.0.1", port)
-    assert admits(rabbitmq_url)
+    assert speaks_amqp("127.0.0.1", port)
+    assert accepts_login(rabbitmq_url)
 
 
 def test_a_broker_that_does_not_know_us_is_not_used(rabbitmq_url: str) -> None:
-    assert not admits(rabbitmq_url.replace("guest:guest", "guest:wrong"))
+    assert not accepts_login(rabbitmq_url.replace("guest:guest", "guest:wrong"))
 
 
 @pytest.mark.anyio

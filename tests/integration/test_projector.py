@@ -26,7 +26,7 @@ from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents, projections
 from services.runtime.messaging.declare import declare_topology
-from services.runtime.process.background import end
+from services.runtime.process.background import cancel_all
 
 pytestmark = pytest.mark.anyio
 
@@ -149,7 +149,7 @@ async def project_until(engine: AsyncEngine, log: EventLog, goal: Position) -> N
             while (await position(engine)).offset < goal.offset:
                 await asyncio.sleep(0.05)
     finally:
-        await end(projecting)
+        await cancel_all(projecting)
 
 
 async def die_often(engine: AsyncEngine, log: EventLog, dice: random.Random) -> int:
@@ -161,7 +161,7 @@ async def die_often(engine: AsyncEngine, log: EventLog, dice: random.Random) -> 
     for _ in range(DEATHS):
         projecting = asyncio.create_task(Projector(engine, log).run())
         await asyncio.sleep(dice.uniform(0.001, life))
-        await end(projecting)
+        await cancel_all(projecting)
         before, reached = reached, await position(engine)
         advances += reached != before
         life = min(life * 1.3, 0.5) if reached == before else max(life * 0.7, 0.01)
@@ -201,7 +201,7 @@ async def test_a_projector_that_dies_a_hundred_times_leaves_what_a_fresh_replay_
         await asyncio.gather(project_until(dying, log, goal), project_until(fresh, log, goal))
         survived, replayed = await table(dying), await table(fresh)
     finally:
-        await end(feeding)
+        await cancel_all(feeding)
         await dying.dispose()
         await fresh.dispose()
     assert survived == replayed
@@ -233,7 +233,7 @@ async def test_two_projectors_at_once_apply_every_event_once(vhost_url: str, fre
         goal = await end_of(logs[0], vhost_url)
         await project_until(engine, logs[1], goal)
         together = await table(engine)
-        await end(*tasks[2:])
+        await cancel_all(*tasks[2:])
         async with engine.begin() as connection:
             await connection.execute(projections.delete())
             await connection.execute(documents.delete())
@@ -241,7 +241,7 @@ async def test_two_projectors_at_once_apply_every_event_once(vhost_url: str, fre
         await project_until(engine, logs[0], goal)
         assert await table(engine) == together
     finally:
-        await end(*tasks)
+        await cancel_all(*tasks)
         await engine.dispose()
 
 
@@ -260,7 +260,7 @@ async def test_an_event_that_the_table_refuses_is_left_out_and_those_beside_it_a
         await project_until(engine, log, await end_of(log, vhost_url))
         names = {row[0] for row in await table(engine)}
     finally:
-        await end(feeding)
+        await cancel_all(feeding)
         await engine.dispose()
     assert names - set(UPLOADED) == {"before", "after"}
 
@@ -276,7 +276,7 @@ async def test_a_replica_that_lags_behind_waits_and_takes_nobody_back(
     lagging, living = logs
     try:
         await asyncio.gather(*(log.opened() for log in logs))
-        await end(tasks[0])
+        await cancel_all(tasks[0])
         lagging._attached.set()  # as while it reads what it has missed
         await publish(vhost_url, [reported("seen-by-one")])
         await project_until(engine, living, goal := await end_of(living, vhost_url))
@@ -285,7 +285,7 @@ async def test_a_replica_that_lags_behind_waits_and_takes_nobody_back(
         assert await position(engine) == goal
         assert await lagging.ends_before(Position.of(goal.offset + 1000, "never was"))
     finally:
-        await end(*tasks)
+        await cancel_all(*tasks)
         await engine.dispose()
 
 
@@ -315,7 +315,7 @@ async def test_an_event_of_an_attempt_that_never_began_moves_nothing(
         await project_until(engine, log, await end_of(log, vhost_url))
         statuses = {row.document_id: row.status for row in await table(engine)}
     finally:
-        await end(feeding)
+        await cancel_all(feeding)
         await engine.dispose()
     assert statuses[UPLOADED[0]] == "parsed"
 
@@ -362,5 +362,5 @@ async def test_a_reader_waits_for_the_projector_no_longer_than_it_is_told_to(
             await projector.catch_up(seconds=0.2)
         assert time.monotonic() - began >= 0.2
     finally:
-        await end(*tasks)
+        await cancel_all(*tasks)
         await engine.dispose()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.tokens import Claims
 from services.runtime.database.tables import tickets
-from services.runtime.process.background import try_step
+from services.runtime.process.background import run_step
 
 TICKET_SECONDS = 60
 TICKET_BYTES = 32
@@ -76,7 +76,7 @@ class Tickets:
 async def run_ticket_expiry(tickets: Tickets) -> None:
     """Forget old tickets until cancelled."""
     while True:
-        await try_step("tickets", tickets.drop_old)
+        await run_step("tickets", tickets.drop_old)
         await asyncio.sleep(EXPIRY_SECONDS)
 
 

@@ -40,7 +40,7 @@ SELECT document_id, 'reserved at ' || reserved_at FROM upload_reservations
 WHERE reserved_at < now() - :tolerance - interval '1 hour'
 """
 
-QUESTIONS = {
+CHECKS = {
     "stuck": STUCK,
     "deletion unfinished": UNDELETED,
     "ending contradicted": CONTRADICTED,

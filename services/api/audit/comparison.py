@@ -16,15 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.events import StatusEvent
 from contracts.statuses import RANK, TERMINAL, Status
-from services.api.audit.checks import QUESTIONS
+from services.api.audit.checks import CHECKS
 from services.api.log.entry import Entry
 from services.api.log.position import Position
-from services.api.log.stream_consumer import consume_stream, mark_log
+from services.api.log.stream_consumer import append_marker, consume_stream
 from services.api.projection.projection_position import read_position
 from services.api.projection.reducer import DocumentState, replay_states
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.runtime.messaging.connection import broker_connection
-from services.runtime.object_store import Objects
+from services.runtime.object_store import ObjectStore
 
 PROJECTION_SECONDS = 20.0
 MOST_FINDINGS = 50
@@ -57,7 +57,11 @@ class Audit:
 
 
 async def audit(
-    engine: AsyncEngine, rabbitmq_url: str, objects: Objects, *, tolerance: timedelta = timedelta(minutes=15)
+    engine: AsyncEngine,
+    rabbitmq_url: str,
+    objects: ObjectStore,
+    *,
+    tolerance: timedelta = timedelta(minutes=15),
 ) -> Audit:
     """Look at everything. Raises Unavailable and its kin when a part of the system is away."""
     result = Audit()
@@ -73,7 +77,7 @@ async def audit(
 
 async def read_log(rabbitmq_url: str) -> list[Entry]:
     """The whole log, from the oldest event kept to a marker that is appended now; the last entry is the marker."""
-    marker = await mark_log(rabbitmq_url)
+    marker = await append_marker(rabbitmq_url)
     entries: list[Entry] = []
     async with consume_stream(rabbitmq_url, "first") as deliveries:
         while not entries or not entries[-1].position.names(marker):
@@ -112,7 +116,7 @@ async def _ask_database(result: Audit, engine: AsyncEngine, tolerance: timedelta
             result.counts[f"documents {status}"] = count
         for table in ("chunks", "embeddings"):
             result.counts[table] = await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608 - ours
-        for what, question in QUESTIONS.items():
+        for what, question in CHECKS.items():
             bound = {"tolerance": tolerance} if ":tolerance" in question else {}
             rows = await connection.execute(text(f"{question} LIMIT {MOST_FINDINGS}"), bound)
             for subject, detail in rows:
@@ -127,9 +131,9 @@ async def _compare_replay(result: Audit, engine: AsyncEngine) -> None:
     except TimeoutError:
         result.find("projection behind", str(marker), f"not reached in {PROJECTION_SECONDS:.0f} s")
         return
-    begun = {key: row.attempt for key, row in rows.items() if row.uploaded_at is not None}
-    fresh = {key: _state_at_upload(rows[key].uploaded_at) for key in begun}
-    replayed = replay_states(fresh, begun, result.entries)
+    current_attempts = {key: row.attempt for key, row in rows.items() if row.uploaded_at is not None}
+    fresh = {key: _state_at_upload(rows[key].uploaded_at) for key in current_attempts}
+    replayed = replay_states(fresh, current_attempts, result.entries)
     since = _begin(result.entries)
     result.counts["documents replayed"] = len(replayed)
     for key in sorted(rows.keys() | replayed.keys()):
@@ -186,7 +190,7 @@ def _brief(state: DocumentState | None) -> str:
     return f"{state.status} ({state.status_attempt}) at {state.event_position}" if state else "nothing"
 
 
-async def _compare_objects(result: Audit, engine: AsyncEngine, objects: Objects) -> None:
+async def _compare_objects(result: Audit, engine: AsyncEngine, objects: ObjectStore) -> None:
     query = text(
         "SELECT document_id, deleted_at IS NULL AND created_at < :began FROM documents WHERE sha256 IS NOT NULL"
         " UNION ALL SELECT document_id, false FROM upload_reservations"

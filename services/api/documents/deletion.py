@@ -13,7 +13,7 @@ from services.api.documents.owners import note
 from services.api.http.problems import Problem
 from services.runtime.database.tables import documents
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.object_store import Objects
+from services.runtime.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Deletion:
     """What deleting works with."""
 
     engine: AsyncEngine
-    objects: Objects
+    objects: ObjectStore
     publisher: Publisher
 
     async def delete(self, caller: Caller, document_id: str) -> None:

@@ -14,13 +14,13 @@ from services.api.access.caller import Caller
 from services.api.documents.admission import Admission
 from services.api.documents.multipart import IncomingFile
 from services.api.http.problems import Problem
-from services.lifecycle.attempts import launch, open_next_attempt
-from services.lifecycle.document_attempt import FencedDocument
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.attempts import open_next_attempt, start_attempt
+from services.lifecycle.document_attempt import DocumentAttempt
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import documents, upload_reservations
 from services.runtime.errors import Superseded, Unavailable
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.object_store import Objects
+from services.runtime.object_store import ObjectStore
 from services.runtime.process.asyncio_guards import forget
 
 DATABASE_SECONDS = 2.0
@@ -32,9 +32,9 @@ class Uploads:
     """What accepting documents works with."""
 
     engine: AsyncEngine
-    objects: Objects
+    objects: ObjectStore
     publisher: Publisher
-    reporter: Reporter
+    reporter: StatusReporter
     admission: Admission
     upload_seconds: float
 
@@ -49,7 +49,7 @@ class Uploads:
         document_id = str(uuid7())
         await self._reserve(document_id)
         await self._store(document_id, file)
-        document = FencedDocument(
+        document = DocumentAttempt(
             document_id, 1, caller.owner_id, file.filename, file.file_type, file.size, is_done=False
         )
         existing = await self._insert(document, file.sha256)
@@ -65,7 +65,7 @@ class Uploads:
             document = await open_next_attempt(self.engine, document_id, ended=attempt)
         except Superseded as error:
             raise Problem(409, "The document is being processed.") from error
-        await launch(self.engine, self.publisher, self.reporter, document)
+        await start_attempt(self.engine, self.publisher, self.reporter, document)
 
     async def _reserve(self, document_id: str) -> None:
         reserving = asyncio.ensure_future(self._insert_reservation(document_id))
@@ -91,7 +91,7 @@ class Uploads:
             await forget_upload(self.engine, self.objects, document_id)
             raise
 
-    async def _insert(self, document: FencedDocument, sha256: str) -> str | None:
+    async def _insert(self, document: DocumentAttempt, sha256: str) -> str | None:
         """Insert the row, or return the id of the document that has this owner and content already."""
         while True:
             async with self.engine.begin() as connection:
@@ -102,15 +102,15 @@ class Uploads:
                 if existing:  # else it was deleted in between
                     return existing
 
-    async def _launch_or_withdraw(self, document: FencedDocument) -> None:
+    async def _launch_or_withdraw(self, document: DocumentAttempt) -> None:
         try:
-            await launch(self.engine, self.publisher, self.reporter, document)
+            await start_attempt(self.engine, self.publisher, self.reporter, document)
         except Unavailable:
             await withdraw(self.engine, document)
             raise
 
 
-async def withdraw(engine: AsyncEngine, document: FencedDocument) -> None:
+async def withdraw(engine: AsyncEngine, document: DocumentAttempt) -> None:
     """Mark a document that the broker did not take as deleted; the uploader is told to come back.
 
     Its first event, or its command, may be with the broker all the same: the sweeper says that it is deleted, and
@@ -121,7 +121,7 @@ async def withdraw(engine: AsyncEngine, document: FencedDocument) -> None:
         await connection.execute(mark.values(deleted_at=func.now()))
 
 
-async def forget_upload(engine: AsyncEngine, objects: Objects, document_id: str) -> None:
+async def forget_upload(engine: AsyncEngine, objects: ObjectStore, document_id: str) -> None:
     """Remove the bytes of an upload that became no document."""
     await objects.delete(document_id)
     async with engine.begin() as connection:
@@ -136,7 +136,7 @@ async def _use_reservation(connection: AsyncConnection, document_id: str) -> Non
         raise Unavailable("object store", "the upload took so long that its bytes were removed")
 
 
-async def _insert_row(connection: AsyncConnection, document: FencedDocument, sha256: str) -> bool:
+async def _insert_row(connection: AsyncConnection, document: DocumentAttempt, sha256: str) -> bool:
     now = datetime.now(UTC)
     statement = (
         insert(documents)

@@ -14,7 +14,7 @@ MAX_JSON_BYTES = 512 * 1024
 """Of a body that is read whole before anybody is asked who they are: twice the longest search."""
 
 
-class PatientReceive:
+class TimedReceive:
     """An ASGI ``receive`` that gives a body ``seconds``, and more only while it comes at a decent pace.
 
     As Apache's mod_reqtimeout has it (``body=20,MinRate=16384``): one rule for a search and for a large upload.

@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http.body import MAX_JSON_BYTES, PatientReceive
+from services.api.http.body import MAX_JSON_BYTES, TimedReceive
 from services.api.http.methods import as_read
 from services.api.http.problems import Problem, problem_of
 from services.api.http.rates import ADDRESS, Rates, address_key, rate_headers
@@ -26,7 +26,7 @@ SINGLE = frozenset(
 """Headers that mean nothing certain when they come twice: a proxy may have looked at the other one."""
 
 
-class Envelope:
+class RequestMiddleware:
     """The outermost layer of the application."""
 
     def __init__(self, app: ASGIApp, *, rates: Rates, body_seconds: float) -> None:
@@ -54,7 +54,7 @@ class Envelope:
             try:
                 await self._admit(scope)
                 bound = math.inf if _is_upload(scope) else MAX_JSON_BYTES
-                patient = PatientReceive(receive, self._body_seconds, monotonic, bound)
+                patient = TimedReceive(receive, self._body_seconds, monotonic, bound)
                 await self._app(scope, patient, send_sealed)
             except Exception as error:
                 problem = problem_of(error)

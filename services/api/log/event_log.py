@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from services.api.log.entry import Entry
-from services.api.log.history import PIECE, Piece, Replays
-from services.api.log.position import Gap, Position
+from services.api.log.history import SLICE_ENTRIES, HistoryReader, Slice
+from services.api.log.position import GapReason, Position
 from services.api.log.ring import Ring
-from services.api.log.stream_consumer import consume_stream, mark_log
+from services.api.log.stream_consumer import append_marker, consume_stream
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.process.logging import get_logger
 
@@ -26,7 +26,7 @@ CATCH_UP_SECONDS = 2.0
 log = get_logger(__name__)
 
 
-class Follower(Protocol):
+class LogListener(Protocol):
     """Who is told about the log, between two turns of the event loop."""
 
     def log_grew(self) -> None:
@@ -45,11 +45,11 @@ class EventLog:
     def __init__(self, rabbitmq_url: str) -> None:
         self._url = rabbitmq_url
         self._ring: Ring | None = None
-        self._replays = Replays(rabbitmq_url)
+        self._replays = HistoryReader(rabbitmq_url)
         self._opened = asyncio.Event()
         self._attached = asyncio.Event()
         self._waiting: set[asyncio.Future[None]] = set()
-        self._followers: list[Follower] = []
+        self._followers: list[LogListener] = []
 
     @property
     def head(self) -> Position:
@@ -63,7 +63,7 @@ class EventLog:
             raise RuntimeError("the log was not opened yet")
         return self._ring
 
-    def follow(self, follower: Follower) -> None:
+    def follow(self, follower: LogListener) -> None:
         """Tell somebody whenever the log grows."""
         self._followers.append(follower)
 
@@ -80,19 +80,19 @@ class EventLog:
         """Wait until the end of the log is known."""
         await self._opened.wait()
 
-    async def read(self, after: Position, limit: int = PIECE) -> Piece:
+    async def read(self, after: Position, limit: int = SLICE_ENTRIES) -> Slice:
         """At most ``limit`` entries after a position; empty at the head. Raises broker errors for old ones.
 
-        ``Gap.UNKNOWN`` where no event is or was at that position, or this process has not read so far;
-        ``Gap.EXPIRED`` where entries between it and the first one returned are no longer kept.
+        ``GapReason.UNKNOWN`` where no event is or was at that position, or this process has not read so far;
+        ``GapReason.EXPIRED`` where entries between it and the first one returned are no longer kept.
         """
         await self._catch_up(after)
         ring = self.ring
         cursor = ring.locate(after)
-        if isinstance(cursor, Gap):
-            return Piece((), cursor)
+        if isinstance(cursor, GapReason):
+            return Slice((), cursor)
         if cursor is not None:
-            return Piece(ring.entries(cursor, limit))
+            return Slice(ring.entries(cursor, limit))
         return await self._replays.read(after, ring.head, limit)
 
     async def wait(self, after: Position, seconds: float) -> bool:
@@ -179,7 +179,7 @@ class EventLog:
         The consumer is there first: others publish too, and the marker would no longer be in the last chunk.
         """
         async with consume_stream(self._url, "last") as deliveries, asyncio.timeout(FIND_SECONDS):
-            marker = await mark_log(self._url)
+            marker = await append_marker(self._url)
             while True:
                 for entry in await deliveries.read():
                     if entry.position.names(marker):

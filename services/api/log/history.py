@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from services.api.log.entry import Entry
-from services.api.log.position import Gap, Position
+from services.api.log.position import GapReason, Position
 from services.api.log.ring import ENTRY_OVERHEAD_BYTES
 from services.api.log.stream_consumer import StreamClosed, consume_stream
 
-PIECE = 1000
+SLICE_ENTRIES = 1000
 """Entries read at once."""
 MAX_READERS = 4
 """Connections for replay at the same time; who waits for one gets it in the order of asking."""
@@ -23,11 +23,11 @@ _offset = attrgetter("offset")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Slice:
     """Entries that follow a position, and what may be missing before them."""
 
     entries: Sequence[Entry]
-    gap: Gap | None = None
+    gap: GapReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +42,27 @@ class Segment:
         """Bytes in memory."""
         return sum(len(entry.frame) + ENTRY_OVERHEAD_BYTES for entry in self.entries)
 
-    def after(self, position: Position, limit: int) -> Piece | None:
+    def after(self, position: Position, limit: int) -> Slice | None:
         """What follows a position; None where this segment can't tell."""
         if position.offset < 0:
             # The first offset ever is 0: a log that begins later has dropped something.
-            gap = Gap.EXPIRED if self.entries[0].offset > 0 else None
-            return Piece(self.entries[:limit], gap) if self.start < 0 else None
+            gap = GapReason.EXPIRED if self.entries[0].offset > 0 else None
+            return Slice(self.entries[:limit], gap) if self.start < 0 else None
         if not self.start <= position.offset <= self.entries[-1].offset:
             return None
         index = bisect_left(self.entries, position.offset, key=_offset)
         found = self.entries[index].position
         if found == position.event:
             following = self.entries[index if position.is_before else index + 1 :][:limit]
-            return Piece(following) if following else None
+            return Slice(following) if following else None
         is_truncated = index == 0 and found.offset > position.offset
-        return Piece(self.entries[:limit], Gap.EXPIRED) if is_truncated else Piece((), Gap.UNKNOWN)
+        return (
+            Slice(self.entries[:limit], GapReason.EXPIRED) if is_truncated else Slice((), GapReason.UNKNOWN)
+        )
 
 
 @dataclass(slots=True)
-class Replays:
+class HistoryReader:
     """Segments read lately, and those that are being read."""
 
     rabbitmq_url: str
@@ -69,11 +71,11 @@ class Replays:
     _reading: dict[int, asyncio.Task[Segment]] = field(default_factory=dict)
     _readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_READERS))
 
-    async def read(self, after: Position, until: Position, limit: int) -> Piece:
+    async def read(self, after: Position, until: Position, limit: int) -> Slice:
         """At most ``limit`` entries after a position that is before ``until``. Raises broker errors.
 
-        ``Gap.UNKNOWN`` where no event is or was at that position, ``Gap.EXPIRED`` where entries between it and
-        the first one returned are no longer kept.
+        ``GapReason.UNKNOWN`` where no event is or was at that position, ``GapReason.EXPIRED`` where entries between
+        it and the first one returned are no longer kept.
         """
         if piece := self._find(after, limit):
             return piece
@@ -82,14 +84,14 @@ class Replays:
         segment = await asyncio.shield(reading)
         if piece := segment.after(after, limit):
             return piece
-        return (await asyncio.shield(self._start(after, until))).after(after, limit) or Piece(())
+        return (await asyncio.shield(self._start(after, until))).after(after, limit) or Slice(())
 
     def forget(self) -> None:
         """Drop what was read: the log is another one."""
         self._kept.clear()
         self._bytes = 0
 
-    def _find(self, after: Position, limit: int) -> Piece | None:
+    def _find(self, after: Position, limit: int) -> Slice | None:
         for segment in reversed(self._kept.values()):
             if piece := segment.after(after, limit):
                 return piece
@@ -97,7 +99,7 @@ class Replays:
 
     def _started_near(self, after: Position) -> asyncio.Task[Segment] | None:
         for start, reading in self._reading.items():
-            if start == after.offset or 0 <= start < after.offset < start + PIECE:
+            if start == after.offset or 0 <= start < after.offset < start + SLICE_ENTRIES:
                 return reading
         return None
 
@@ -127,10 +129,10 @@ class Replays:
 
 
 async def read_segment(rabbitmq_url: str, start: int, until: int) -> Segment:
-    """About ``PIECE`` entries from the offset ``start`` on, inclusive, at least to ``until`` if that is nearer."""
+    """Read about ``SLICE_ENTRIES`` entries from ``start`` on, inclusive, and no further than needed for ``until``."""
     entries: list[Entry] = []
     async with consume_stream(rabbitmq_url, "first" if start < 0 else start) as deliveries:
-        while len(entries) <= PIECE and (not entries or entries[-1].offset < until):
+        while len(entries) <= SLICE_ENTRIES and (not entries or entries[-1].offset < until):
             arrived = await deliveries.read_within(FIRST_DELIVERY_SECONDS)
             if not arrived:
                 raise StreamClosed("the log delivers nothing")

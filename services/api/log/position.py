@@ -14,7 +14,7 @@ from typing import Self
 _PATTERN = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})(\.before)?")
 
 
-class Gap(StrEnum):
+class GapReason(StrEnum):
     """Why events may be missing after a position; the ``reason`` of a ``reset``."""
 
     EXPIRED = "expired"

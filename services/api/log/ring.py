@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from services.api.log.entry import Entry
-from services.api.log.position import Gap, Position
+from services.api.log.position import GapReason, Position
 
 MAX_BYTES = 64 * 1024 * 1024
 ENTRY_OVERHEAD_BYTES = 1500
@@ -49,7 +49,7 @@ class Ring:
             self._drop_oldest()
         return True
 
-    def locate(self, position: Position) -> int | Gap | None:
+    def locate(self, position: Position) -> int | GapReason | None:
         """The cursor of a position; None when it is older than the ring, UNKNOWN when it is no event's."""
         if position == self.head:
             return self.end
@@ -59,7 +59,7 @@ class Ring:
             return None
         index = bisect_left(self._entries, position.offset, self._dropped, key=_offset)
         if index == len(self._entries) or self._entries[index].position != position.event:
-            return Gap.UNKNOWN
+            return GapReason.UNKNOWN
         return self._cut + index + (0 if position.is_before else 1)
 
     def entries(self, cursor: int, limit: int) -> Sequence[Entry]:

@@ -28,7 +28,7 @@ class StreamClosed(ConnectionError):
     """The broker closed the connection, or cancelled the consumer because the queue was deleted."""
 
 
-class Deliveries:
+class StreamConsumer:
     """What a consumer of the stream receives, in order."""
 
     def __init__(self, channel: AbstractChannel) -> None:
@@ -82,7 +82,7 @@ def _entry_of(message: DeliveredMessage) -> Entry:
     return read_entry(offset, properties.message_type, properties.message_id, message.body)
 
 
-async def mark_log(rabbitmq_url: str) -> str:
+async def append_marker(rabbitmq_url: str) -> str:
     """Append a marker, which is no event, and return its message id. Raises AMQPError or ConnectionError."""
     marker = str(uuid4())
     message = aio_pika.Message(
@@ -100,7 +100,7 @@ async def mark_log(rabbitmq_url: str) -> str:
 
 
 @asynccontextmanager
-async def consume_stream(rabbitmq_url: str, offset: int | str) -> AsyncIterator[Deliveries]:
+async def consume_stream(rabbitmq_url: str, offset: int | str) -> AsyncIterator[StreamConsumer]:
     """Consume from ``offset`` on, inclusive: a number, ``first`` or ``last``.
 
     A number that was truncated starts silently at the first one kept; one beyond the end waits silently. Closing
@@ -111,7 +111,7 @@ async def consume_stream(rabbitmq_url: str, offset: int | str) -> AsyncIterator[
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=PREFETCH)
         underlay = await channel.get_underlay_channel()
-        deliveries = Deliveries(underlay)
+        deliveries = StreamConsumer(underlay)
         channel.close_callbacks.add(deliveries.close)
         underlay.on_consumer_cancel_callbacks.add(deliveries.close)  # the queue was deleted
         await underlay.basic_consume(

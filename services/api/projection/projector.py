@@ -15,13 +15,13 @@ from contracts.events import DocumentDeleted
 from contracts.statuses import TERMINAL, Status
 from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
-from services.api.log.position import Gap, Position
+from services.api.log.position import GapReason, Position
 from services.api.projection.document_rows import read_rows, write_rows
 from services.api.projection.projection_position import move_position, read_position
 from services.api.projection.reducer import replay_states
 from services.runtime.errors import is_transient
 from services.runtime.process.asyncio_guards import is_cancelled
-from services.runtime.process.background import try_step
+from services.runtime.process.background import run_step
 from services.runtime.process.logging import get_logger
 
 IDLE_SECONDS = 5.0
@@ -51,7 +51,7 @@ class Projector:
         """Project until cancelled; waits for a broker or a database that is away."""
         await self._log.opened()
         while True:
-            if not await try_step("projector", self._go_on):
+            if not await run_step("projector", self._go_on):
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def catch_up(self, seconds: float = PATIENCE_SECONDS) -> None:
@@ -102,14 +102,14 @@ class Projector:
 async def project_next(engine: AsyncEngine, event_log: EventLog, position: Position) -> Position:
     """Apply what follows a position and return the new one, or the stored one where that differs."""
     piece = await event_log.read(position)
-    if piece.gap is Gap.UNKNOWN:
+    if piece.gap is GapReason.UNKNOWN:
         if position.offset > event_log.head.offset and not await event_log.ends_before(position):
             # Another replica has read further. To begin anew would take everybody's table back with it.
             await event_log.wait(event_log.head, IDLE_SECONDS)
             return position
         log.warning("the log was made anew; projecting it from its beginning", position=str(position))
         return await apply(engine, position, Position.start(), ())
-    if piece.gap is Gap.EXPIRED and position != Position.start():
+    if piece.gap is GapReason.EXPIRED and position != Position.start():
         log.warning("events were dropped from the log before they were projected", position=str(position))
     if not piece.entries:
         await event_log.wait(position, IDLE_SECONDS)
@@ -164,6 +164,8 @@ async def apply(
 
 async def _apply_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
     rows = await read_rows(connection, sorted({one.event.document_id for one in entries if one.event}))
-    begun = {document_id: row.attempt for document_id, row in rows.items() if row.is_uploaded}
-    after = replay_states({document_id: row.state for document_id, row in rows.items()}, begun, entries)
+    current_attempts = {document_id: row.attempt for document_id, row in rows.items() if row.is_uploaded}
+    after = replay_states(
+        {document_id: row.state for document_id, row in rows.items()}, current_attempts, entries
+    )
     await write_rows(connection, rows, after)

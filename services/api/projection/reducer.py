@@ -1,4 +1,4 @@
-"""What a document is, as a fold over its events: pure, so that a replay of the log gives the same."""
+"""What a document is, as a apply_event over its events: pure, so that a replay of the log gives the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ class DocumentState:
     event_position: str | None = None
 
 
-def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentState:
+def apply_event(state: DocumentState, event: StatusEvent, position: str) -> DocumentState:
     """The state after an event; the same state for one that comes too late to count.
 
     Within an attempt a document only moves on, and a terminal status is final. A later attempt starts anew. An
@@ -45,7 +45,7 @@ def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentSta
     owner_id = event.owner_id or (state.event or {}).get("ownerId")
     if _starts_anew(state, event):
         state = DocumentState(event.status, event.attempt, event.timestamp)
-    elif _comes_too_late(state, event):
+    elif _is_stale(state, event):
         return state
     page_count, chunk_count, embedded_count = _counts(state, event)
     return replace(
@@ -64,12 +64,12 @@ def fold(state: DocumentState, event: StatusEvent, position: str) -> DocumentSta
 
 
 def replay_states(
-    states: dict[str, DocumentState], begun: Mapping[str, int], entries: Sequence[Entry]
+    states: dict[str, DocumentState], current_attempts: Mapping[str, int], entries: Sequence[Entry]
 ) -> dict[str, DocumentState]:
     """Fold entries over the states of their documents; those that are deleted on the way are left out.
 
-    ``begun`` names the documents that were uploaded here, with the newest attempt that has begun: an attempt
-    is in its row before the log hears of it, and what speaks of a later one was published by somebody else.
+    ``current_attempts`` names the documents that were uploaded here, with the newest attempt that has begun:
+    an attempt is in its row before the log hears of it, and what speaks of a later one is not ours.
     Documents that were uploaded here are moved by our stages alone, and all others by external producers
     alone: nobody can call a document embedded that is not, and nothing that was deleted comes back.
     """
@@ -78,19 +78,19 @@ def replay_states(
         event = entry.event
         if isinstance(event, DocumentDeleted):
             after.pop(event.document_id, None)
-        elif event is not None and _is_entitled(event, begun.get(event.document_id)):
+        elif event is not None and _is_entitled(event, current_attempts.get(event.document_id)):
             state = after.get(event.document_id)
             if state is None and event.is_of_producer():
                 state = DocumentState(event.status, event.attempt, event.timestamp)
             if state is not None:
-                after[event.document_id] = fold(state, event, str(entry.position))
+                after[event.document_id] = apply_event(state, event, str(entry.position))
     return after
 
 
-def _is_entitled(event: StatusEvent, begun: int | None) -> bool:
-    if begun is None:
+def _is_entitled(event: StatusEvent, current_attempts: int | None) -> bool:
+    if current_attempts is None:
         return event.is_of_producer()
-    return not event.is_of_producer() and event.attempt <= begun
+    return not event.is_of_producer() and event.attempt <= current_attempts
 
 
 def storable(text: str) -> str:
@@ -105,7 +105,7 @@ def _starts_anew(state: DocumentState, event: StatusEvent) -> bool:
     return event.attempt > state.status_attempt or is_new_run
 
 
-def _comes_too_late(state: DocumentState, event: StatusEvent) -> bool:
+def _is_stale(state: DocumentState, event: StatusEvent) -> bool:
     is_repeated = state.event is not None and state.event["eventId"] == event.event_id
     return (
         event.attempt < state.status_attempt

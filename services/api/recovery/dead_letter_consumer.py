@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.commands import EmbedChunks, ParseDocument
 from contracts.failures import DocumentFailed, FailureCode, Stage
-from services.lifecycle.document_attempt import fenced
-from services.lifecycle.outcome import announce, fail
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.document_attempt import locked_attempt
+from services.lifecycle.outcome import fail, publish_outcome
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.errors import Superseded, is_transient
 from services.runtime.messaging.broker import passive_queue
 from services.runtime.messaging.headers import CODE_HEADER, REASON_HEADER
@@ -31,7 +31,7 @@ PAUSE_SECONDS = 2.0
 log = get_logger(__name__)
 
 
-def dead_letter_router(engine: AsyncEngine, reporter: Reporter) -> RabbitRouter:
+def dead_letter_router(engine: AsyncEngine, reporter: StatusReporter) -> RabbitRouter:
     """Consumes the copy of each dead letter that is kept for reporting."""
     router = RabbitRouter()
 
@@ -46,8 +46,8 @@ def dead_letter_router(engine: AsyncEngine, reporter: Reporter) -> RabbitRouter:
     )
     async def on_dead_letter(body: bytes, message: RabbitMessage) -> None:
         try:
-            await report_death(
-                engine, reporter, message.raw_message.routing_key or "", body, died_of(message)
+            await fail_document(
+                engine, reporter, message.raw_message.routing_key or "", body, failure_code_of(message)
             )
         except Exception as error:
             if is_transient(error):
@@ -62,7 +62,7 @@ def dead_letter_router(engine: AsyncEngine, reporter: Reporter) -> RabbitRouter:
     return router
 
 
-def died_of(message: RabbitMessage) -> FailureCode | None:
+def failure_code_of(message: RabbitMessage) -> FailureCode | None:
     """What its document fails with: as we buried it, or because the broker met its delivery limit.
 
     None for a message that we buried because it made no sense; it speaks for no document.
@@ -73,8 +73,8 @@ def died_of(message: RabbitMessage) -> FailureCode | None:
     return FailureCode(code) if code in SENTENCES else None
 
 
-async def report_death(
-    engine: AsyncEngine, reporter: Reporter, stage: str, body: bytes, code: FailureCode | None
+async def fail_document(
+    engine: AsyncEngine, reporter: StatusReporter, stage: str, body: bytes, code: FailureCode | None
 ) -> None:
     """Publish ``failed`` for the document of a dead command, unless its attempt has ended otherwise."""
     kind, failed_stage = (
@@ -84,11 +84,14 @@ async def report_death(
         return
     try:
         command = kind.model_validate_json(body)
-        async with fenced(engine, command.document_id, command.attempt, even_if_done=True) as (_, document):
+        async with locked_attempt(engine, command.document_id, command.attempt, even_if_done=True) as (
+            _,
+            document,
+        ):
             pass
         if not document.is_done:
             await fail(engine, reporter, document, DocumentFailed(code, SENTENCES[code]), failed_stage)
-        await announce(engine, reporter, document.document_id, document.attempt)
+        await publish_outcome(engine, reporter, document.document_id, document.attempt)
     except ValidationError:
         log.info("a dead letter names no document", stage=stage)
     except Superseded as reason:

@@ -11,27 +11,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import ParseDocument
 from contracts.failures import DocumentFailed, FailureCode, Stage
-from services.lifecycle.document_attempt import fenced
+from services.lifecycle.document_attempt import locked_attempt
 from services.lifecycle.outcome import fail
-from services.lifecycle.status_reporter import Reporter
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import attempts, documents
 from services.runtime.errors import Superseded
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.logging import get_logger
 
-MAX_REMINDERS = 6
+MAX_RESENDS = 6
 BATCH = 100
 
 GIVEN_UP = DocumentFailed(
     FailureCode.DELIVERY_LIMIT,
-    f"Nothing was heard of the document, though it was sent {MAX_REMINDERS + 1} times.",
+    f"Nothing was heard of the document, though it was sent {MAX_RESENDS + 1} times.",
 )
 
 log = get_logger(__name__)
 
 
-async def remind_silent(
-    engine: AsyncEngine, publisher: Publisher, reporter: Reporter, silence: timedelta
+async def resend_stalled(
+    engine: AsyncEngine, publisher: Publisher, reporter: StatusReporter, silence: timedelta
 ) -> int:
     """Send the command of silent documents again, or fail them; how many there were. Raises Unavailable."""
     heard = func.greatest(
@@ -48,7 +48,7 @@ async def remind_silent(
         rows = (await connection.execute(query)).all()
     for document_id, attempt, reminders in rows:
         log.warning("nothing was heard of a document", document_id=document_id, reminders=reminders)
-        if reminders >= MAX_REMINDERS:
+        if reminders >= MAX_RESENDS:
             await _give_up(engine, reporter, document_id, attempt)
         elif await _count(engine, document_id, attempt, reminders):
             # The parser finds what is stored already, and hands on what is not embedded yet.
@@ -69,12 +69,12 @@ async def _count(engine: AsyncEngine, document_id: str, attempt: int, reminders:
         return (await connection.execute(note)).one_or_none() is not None
 
 
-async def _give_up(engine: AsyncEngine, reporter: Reporter, document_id: str, attempt: int) -> None:
+async def _give_up(engine: AsyncEngine, reporter: StatusReporter, document_id: str, attempt: int) -> None:
     parsed = select(attempts.c.attempt).where(
         attempts.c.document_id == document_id, attempts.c.attempt == attempt
     )
     try:
-        async with fenced(engine, document_id, attempt) as (connection, document):
+        async with locked_attempt(engine, document_id, attempt) as (connection, document):
             is_parsed = (await connection.execute(parsed)).one_or_none() is not None
         stage = Stage.EMBEDDING if is_parsed else Stage.PARSING
         await fail(engine, reporter, document, GIVEN_UP, stage)

@@ -1,4 +1,4 @@
-"""Ends what a crash left half done: documents whose command was never sent or got lost, deletions, uploads.
+"""Ends what a crash left half done: documents whose send_command was never sent or got lost, deletions, uploads.
 
 Every step may run on several replicas at once, and twice: all that it does is safe to repeat.
 """
@@ -15,15 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
-from services.api.recovery.stalled import remind_silent
-from services.lifecycle.attempts import command, launch
-from services.lifecycle.document_attempt import FencedDocument
-from services.lifecycle.outcome import announce
-from services.lifecycle.status_reporter import Reporter
+from services.api.recovery.stalled import resend_stalled
+from services.lifecycle.attempts import send_command, start_attempt
+from services.lifecycle.document_attempt import DocumentAttempt
+from services.lifecycle.outcome import publish_outcome
+from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import documents, upload_reservations, webhook_receipts
 from services.runtime.errors import Superseded
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.process.background import try_step
+from services.runtime.process.background import run_step
 from services.runtime.process.logging import get_logger
 from services.runtime.process.settings import Settings
 
@@ -39,7 +39,7 @@ class Sweeper:
 
     engine: AsyncEngine
     publisher: Publisher
-    reporter: Reporter
+    reporter: StatusReporter
     deletion: Deletion
     settings: Settings
 
@@ -52,19 +52,19 @@ class Sweeper:
         """Sweep until cancelled."""
         while True:
             for step in (
-                self.launch_forgotten,
-                self.announce_forgotten,
-                self.remind_silent,
+                self.dispatch_unsent,
+                self.publish_unpublished,
+                self.resend_stalled,
                 self.finish_deletions,
                 self.forget_uploads,
                 self.drop_old_receipts,
                 self.forget_owners,
             ):
-                await try_step("sweeper", step)
+                await run_step("sweeper", step)
             await asyncio.sleep(self.settings.sweep_seconds)
 
-    async def launch_forgotten(self) -> int:
-        """Send the command of attempts that have none; how many there were."""
+    async def dispatch_unsent(self) -> int:
+        """Send the send_command of attempts that have none; how many there were."""
         was_announced = (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None)
         query = _uploaded(
             documents.c.attempt,
@@ -76,15 +76,15 @@ class Sweeper:
         ).where(documents.c.commanded_at.is_(None), documents.c.attempted_at < func.now() - self.grace)
         rows = await self._read(query.where(documents.c.ending.is_(None)))
         for *fields, is_known in rows:
-            document = FencedDocument(*fields)
+            document = DocumentAttempt(*fields)
             log.info("launching a forgotten document", document_id=document.document_id)
             if is_known:
-                await command(self.engine, self.publisher, document)
+                await send_command(self.engine, self.publisher, document)
             else:
-                await launch(self.engine, self.publisher, self.reporter, document)
+                await start_attempt(self.engine, self.publisher, self.reporter, document)
         return len(rows)
 
-    async def announce_forgotten(self) -> int:
+    async def publish_unpublished(self) -> int:
         """Say how attempts have ended that ended without a word; how many there were."""
         query = _uploaded(documents.c.attempt).where(
             documents.c.ending.is_not(None),
@@ -95,15 +95,15 @@ class Sweeper:
         for document_id, attempt in rows:
             log.info("announcing a forgotten ending", document_id=document_id, attempt=attempt)
             try:
-                await announce(self.engine, self.reporter, document_id, attempt)
+                await publish_outcome(self.engine, self.reporter, document_id, attempt)
             except Superseded:
                 continue
         return len(rows)
 
-    async def remind_silent(self) -> int:
-        """Send the command of documents again from which nothing was heard for long; how many there were."""
+    async def resend_stalled(self) -> int:
+        """Send the send_command of documents again from which nothing was heard for long; how many there were."""
         silence = timedelta(seconds=self.settings.silence_seconds)
-        return await remind_silent(self.engine, self.publisher, self.reporter, silence)
+        return await resend_stalled(self.engine, self.publisher, self.reporter, silence)
 
     async def finish_deletions(self) -> int:
         """End deletions that were marked and not finished; how many there were."""
@@ -114,7 +114,7 @@ class Sweeper:
         )
         for document_id, owner_id, is_uploaded in rows:
             finish = partial(self.deletion.finish, document_id, owner_id, is_uploaded=is_uploaded)
-            await try_step("sweeper", finish)
+            await run_step("sweeper", finish)
         return len(rows)
 
     async def forget_uploads(self) -> int:
@@ -126,7 +126,7 @@ class Sweeper:
             )
         )
         for (document_id,) in rows:
-            await try_step("sweeper", partial(forget_upload, self.engine, self.deletion.objects, document_id))
+            await run_step("sweeper", partial(forget_upload, self.engine, self.deletion.objects, document_id))
         return len(rows)
 
     async def drop_old_receipts(self) -> None:

@@ -13,14 +13,14 @@ from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
 from services.api.stream.response import EventStreamResponse
 from services.api.stream.snapshot import read_snapshot
-from services.api.stream.stream_request import Limits, Wish
+from services.api.stream.stream_request import StreamLimits, StreamRequest
 
 
 @asynccontextmanager
 async def _hub_of_process(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     settings = parts.settings
-    limits = Limits(
+    limits = StreamLimits(
         heartbeat_seconds=settings.heartbeat_seconds,
         lease_seconds=settings.event_lease_seconds,
         connections=settings.event_connections,
@@ -61,7 +61,7 @@ async def events(
         resumed = str(position)
         hub.admit(view)  # again: others may have come meanwhile, and from here on nothing is awaited
     ends = who.expires_at.timestamp() if who.expires_at else None
-    return EventStreamResponse(hub, Wish(view, resumed, ends, newest))
+    return EventStreamResponse(hub, StreamRequest(view, resumed, ends, newest))
 
 
 def _filter(

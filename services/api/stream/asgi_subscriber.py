@@ -5,12 +5,12 @@ import asyncio
 from starlette.types import Receive, Send
 
 from services.api.stream.batches import Batch
-from services.api.stream.subscriber import Client
+from services.api.stream.subscriber import Subscriber
 
 HIGH_WATER = 65_536
 
 
-class PlainClient(Client):
+class AsgiSubscriber(Subscriber):
     """Buffers what is written, and sends it in a task of its own; a slow ``send`` pauses it."""
 
     __slots__ = ("_buffer", "_ended", "_filled", "_size")
@@ -50,7 +50,7 @@ class PlainClient(Client):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             watching.cancel()
-            self.lost()
+            self.on_closed()
 
     async def _flush(self, send: Send) -> bool:
         await self._filled.wait()

@@ -16,10 +16,10 @@ NOTHING_SHOWN = -1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a view shows between a cursor and ``end``; ``shown`` is the cursor after the last frame in it."""
+    """What a view shows between a cursor and ``end``; ``sent_cursor`` is the cursor after the last frame in it."""
 
     end: int
-    shown: int
+    sent_cursor: int
     data: bytes
     chunk: bytes
 
@@ -27,14 +27,14 @@ class Batch:
 class Batches:
     """The batches of one view, and how many clients share it."""
 
-    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "shown", "shown_at", "view")
+    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "sent_at", "sent_cursor", "view")
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.is_total = view.is_total
         self.clients = 0
-        self.shown = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
-        self.shown_at = 0.0  # and when, on the loop's clock
+        self.sent_cursor = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
+        self.sent_at = 0.0  # and when, on the loop's clock
         self._cache: dict[int, Batch] = {}
         self._ring: Ring | None = None
         self._end = 0
@@ -42,7 +42,7 @@ class Batches:
     def after(self, ring: Ring, cursor: int) -> Batch:
         """The batch from a cursor on."""
         if self._ring is not ring:
-            self.shown = NOTHING_SHOWN  # cursors of one ring mean nothing in another
+            self.sent_cursor = NOTHING_SHOWN  # cursors of one ring mean nothing in another
         if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
             self._cache.clear()
             self._ring, self._end = ring, ring.end
@@ -53,10 +53,10 @@ class Batches:
             batch = self._cache[cursor] = self._build(ring, cursor)
         return batch
 
-    def goes_out(self, batch: Batch, now: float) -> None:
+    def mark_sent(self, batch: Batch, now: float) -> None:
         """A batch is about to be sent to somebody."""
         if batch.data:
-            self.shown, self.shown_at = max(self.shown, batch.shown), now
+            self.sent_cursor, self.sent_at = max(self.sent_cursor, batch.sent_cursor), now
 
     def _build(self, ring: Ring, cursor: int) -> Batch:
         frames: list[bytes] = []

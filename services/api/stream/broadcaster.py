@@ -10,38 +10,38 @@ import time
 
 from services.api.log.ring import Ring
 from services.api.stream.batches import Batch
-from services.api.stream.subscriber import REPLAYING, Client
+from services.api.stream.subscriber import REPLAYING, Subscriber
 
 SLICE = 128
 """Clients visited in one turn of the event loop, so that requests get theirs."""
-REST_SECONDS = (0.004, 0.1)
+PACING_SECONDS = (0.004, 0.1)
 """Shortest and longest rest after a round."""
-REST_RATIO = 1.0
+PACING_RATIO = 1.0
 """Of a rest to the round before it: writing takes half of the process's time at most."""
-BUSY_REST_RATIO = 3.0
+BUSY_PACING_RATIO = 3.0
 """The same when events came during the round, as they do in a burst: a quarter, and more gather."""
 
 
-class Fanout:
+class Broadcaster:
     """The clients at the log's tail."""
 
     def __init__(self) -> None:
-        self.clients: dict[Client, None] = {}
+        self.clients: dict[Subscriber, None] = {}
         self._ring: Ring | None = None
         self._armed: asyncio.Handle | None = None
-        self._round: list[Client] = []
+        self._round: list[Subscriber] = []
         self._next_round_at = 0.0
         self._round_began_at = 0.0
         self._is_behind = False  # somebody is, who was visited in this round
 
-    def add(self, client: Client, ring: Ring, cursor: int) -> None:
+    def add(self, client: Subscriber, ring: Ring, cursor: int) -> None:
         """Let a client follow from a cursor on."""
         self._ring = ring
-        client.cursor = client.told = cursor
+        client.cursor = client.sent_cursor = cursor
         self.clients[client] = None
         self.push(client)
 
-    def remove(self, client: Client) -> None:
+    def remove(self, client: Subscriber) -> None:
         """A client is gone, or follows no longer."""
         self.clients.pop(client, None)
         client.cursor = REPLAYING
@@ -55,12 +55,12 @@ class Fanout:
             loop = asyncio.get_running_loop()
             self._armed = loop.call_at(self._next_round_at, self._begin)
 
-    def push(self, client: Client) -> None:
+    def push(self, client: Subscriber) -> None:
         """Write what is next for one client, and let the writer do the rest."""
         ring = self._ring
         if ring is None or client.paused or client.closing or client.cursor == REPLAYING:
             return
-        self._visit(client, ring, asyncio.get_running_loop().time())
+        self._step(client, ring, asyncio.get_running_loop().time())
         if client.cursor != ring.end and not client.paused:
             self.wake(ring)
 
@@ -77,22 +77,22 @@ class Fanout:
         visited = self._round[-SLICE:]
         del self._round[-SLICE:]
         if ring is not None:
-            self._visit_all(visited, ring, now)
+            self._step_all(visited, ring, now)
         if self._round:
             self._armed = loop.call_soon(self._go_on)
         else:
             self._end_round(ring)
 
     def _end_round(self, ring: Ring | None) -> None:
-        shortest, longest = REST_SECONDS
-        ratio = BUSY_REST_RATIO if self._is_behind else REST_RATIO
+        shortest, longest = PACING_SECONDS
+        ratio = BUSY_PACING_RATIO if self._is_behind else PACING_RATIO
         rest = ratio * (time.monotonic() - self._round_began_at)
         self._next_round_at = asyncio.get_running_loop().time() + min(max(rest, shortest), longest)
         self._armed = None
         if ring is not None and self._is_behind:
             self.wake(ring)
 
-    def _visit_all(self, clients: list[Client], ring: Ring, now: float) -> None:
+    def _step_all(self, clients: list[Subscriber], ring: Ring, now: float) -> None:
         end = ring.end
         cursor, batches, batch = REPLAYING, None, None
         for client in clients:
@@ -107,20 +107,20 @@ class Fanout:
                 after, chunk, size = batch.end, batch.chunk, len(batch.chunk)
             # A thousand times for each event: whoever is ready gets it with as little else as can be.
             try:
-                sent = client.send_now(chunk) if client.send_now is not None and size else 0
+                sent = client.socket_send(chunk) if client.socket_send is not None and size else 0
             except OSError:
                 sent = 0  # its transport meets it again, and knows what to do
             if size and sent == size:
                 client.cursor = after
             elif not client.paused:
-                self._hand(client, batch, ring, now, sent)
+                self._send_batch(client, batch, ring, now, sent)
 
-    def _visit(self, client: Client, ring: Ring, now: float) -> None:
+    def _step(self, client: Subscriber, ring: Ring, now: float) -> None:
         batch = self._next_of(client, ring, now)
         if batch is not None:
-            self._hand(client, batch, ring, now)
+            self._send_batch(client, batch, ring, now)
 
-    def _next_of(self, client: Client, ring: Ring, now: float) -> Batch | None:
+    def _next_of(self, client: Subscriber, ring: Ring, now: float) -> Batch | None:
         """What a client is to be sent; None when it follows no longer."""
         if client.closing or client.cursor == REPLAYING:
             return None
@@ -130,13 +130,13 @@ class Fanout:
         batch = client.batches.after(ring, client.cursor)
         if batch.end != ring.end:
             self._is_behind = True
-        client.batches.goes_out(batch, now)
+        client.batches.mark_sent(batch, now)
         return batch
 
-    def _hand(self, client: Client, batch: Batch, ring: Ring, now: float, sent: int = 0) -> None:
+    def _send_batch(self, client: Subscriber, batch: Batch, ring: Ring, now: float, sent: int = 0) -> None:
         client.cursor = batch.end
         if batch.data:
-            client.told = batch.shown
+            client.sent_cursor = batch.sent_cursor
             client.written_at = now
             client.send(batch, sent)
             client.paused_at = ring.position(batch.end) if client.paused else None

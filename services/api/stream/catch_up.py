@@ -3,11 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from services.api.log.history import Piece
-from services.api.log.position import Gap, Position
+from services.api.log.history import Slice
+from services.api.log.position import GapReason, Position
 from services.api.stream.batches import MAX_BYTES
 from services.api.stream.sse import encode_cursor, encode_reset
-from services.api.stream.subscriber import Client
+from services.api.stream.subscriber import Subscriber
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.process.logging import get_logger
 
@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.5
 log = get_logger(__name__)
 
 
-async def resume(hub: "Hub", client: Client, position: Position) -> None:
+async def catch_up(hub: "Hub", client: Subscriber, position: Position) -> None:
     """Deliver what follows a position until the ring has the rest, then let the client follow the tail.
 
     While the broker is away the client waits; its heartbeats go on.
@@ -31,7 +31,7 @@ async def resume(hub: "Hub", client: Client, position: Position) -> None:
             cursor = ring.locate(position)
             if isinstance(cursor, int):
                 client.task = None
-                hub.fanout.add(client, ring, cursor)
+                hub.broadcaster.add(client, ring, cursor)
                 return
             position = await _step(hub, client, position)
     except Exception:
@@ -39,7 +39,7 @@ async def resume(hub: "Hub", client: Client, position: Position) -> None:
         client.abort()
 
 
-async def _step(hub: "Hub", client: Client, position: Position) -> Position:
+async def _step(hub: "Hub", client: Subscriber, position: Position) -> Position:
     """Deliver one piece; the position after it."""
     try:
         piece = await hub.event_log.read(position)
@@ -47,7 +47,7 @@ async def _step(hub: "Hub", client: Client, position: Position) -> Position:
         log.info("replay waits for the broker", client_id=client.client_id, reason=type(error).__name__)
         await asyncio.sleep(PAUSE_SECONDS)
         return position
-    if piece.gap is Gap.UNKNOWN:
+    if piece.gap is GapReason.UNKNOWN:
         head = hub.event_log.head
         _write(client, encode_reset(piece.gap, head))
         return head
@@ -60,7 +60,7 @@ async def _step(hub: "Hub", client: Client, position: Position) -> Position:
     return piece.entries[-1].position
 
 
-async def _deliver(client: Client, piece: Piece) -> None:
+async def _deliver(client: Subscriber, piece: Slice) -> None:
     shows = client.batches.view.shows
     frames: list[bytes] = []
     size, is_shown = 0, False
@@ -78,7 +78,7 @@ async def _deliver(client: Client, piece: Piece) -> None:
     _write(client, *frames)
 
 
-def _write(client: Client, *frames: bytes) -> None:
+def _write(client: Subscriber, *frames: bytes) -> None:
     if frames and not client.closing:
         client.written_at = asyncio.get_running_loop().time()
         client.write(*frames)

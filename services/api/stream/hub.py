@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from contracts.wire import rfc3339
 from services.api.http.problems import Problem, unavailable
 from services.api.log.event_log import EventLog
-from services.api.log.position import Gap, Position
+from services.api.log.position import GapReason, Position
 from services.api.log.ring import Ring
 from services.api.stream.batches import Batches
-from services.api.stream.broadcaster import Fanout
-from services.api.stream.catch_up import resume
+from services.api.stream.broadcaster import Broadcaster
+from services.api.stream.catch_up import catch_up
 from services.api.stream.filters import View
-from services.api.stream.keepalive import due_at, sign_of_life
-from services.api.stream.reconnect_reason import Farewell
+from services.api.stream.keepalive import keepalive_frame, next_due
+from services.api.stream.reconnect_reason import ReconnectReason
 from services.api.stream.sse import encode_control, encode_cursor, encode_reset, encode_retry
-from services.api.stream.stream_request import Limits, Wish
-from services.api.stream.subscriber import REPLAYING, Client
-from services.api.stream.timer_wheel import Wheel
+from services.api.stream.stream_request import StreamLimits, StreamRequest
+from services.api.stream.subscriber import REPLAYING, Subscriber
+from services.api.stream.timer_wheel import TimerWheel
 from services.runtime.process.logging import get_logger
 
 STALL_SECONDS = 60.0
@@ -40,17 +40,17 @@ log = get_logger(__name__)
 class Hub:
     """Opens streams and looks after them. Nothing of the database is held while one is open."""
 
-    def __init__(self, event_log: EventLog, limits: Limits) -> None:
+    def __init__(self, event_log: EventLog, limits: StreamLimits) -> None:
         self.event_log = event_log
-        self.fanout = Fanout()
+        self.broadcaster = Broadcaster()
         self.is_draining = False
         self._limits = limits
-        self._clients: dict[Client, None] = {}
+        self._clients: dict[Subscriber, None] = {}
         self._emptied = asyncio.Event()
         self._emptied.set()
         self._views: dict[View, Batches] = {}
         self._of_owner: Counter[str] = Counter()
-        self._wheel = Wheel[Client](self._tend, min(1.0, limits.heartbeat_seconds / 8))
+        self._wheel = TimerWheel[Subscriber](self._on_due, min(1.0, limits.heartbeat_seconds / 8))
         event_log.follow(self)
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class Hub:
         if owner is not None and self._of_owner[owner] >= self._limits.connections_per_user:
             raise Problem(429, "You have as many open streams as you may have.", headers={"Retry-After": "5"})
 
-    def open(self, client: Client, wish: Wish) -> None:
+    def open(self, client: Subscriber, wish: StreamRequest) -> None:
         """Begin a stream whose headers are out: its first frames, then what it missed, then the tail."""
         self._enter(client, wish)
         head = self.event_log.head
@@ -74,7 +74,7 @@ class Hub:
         position = parsed or head
         client.write(encode_retry(), self._connected(client, position), *wish.newest)
         if wish.last_event_id and parsed is None:
-            client.write(encode_reset(Gap.UNKNOWN, position))
+            client.write(encode_reset(GapReason.UNKNOWN, position))
         if wish.newest:
             client.write(encode_cursor(str(position)))
         log.info(
@@ -82,38 +82,38 @@ class Hub:
         )
         self.follow_from(client, position)
 
-    def follow_from(self, client: Client, position: Position) -> None:
+    def follow_from(self, client: Subscriber, position: Position) -> None:
         """Let a client follow: at once where the ring has what it needs, else through a replay."""
         ring = self.event_log.ring
         cursor = ring.locate(position)
         if isinstance(cursor, int):
-            self.fanout.add(client, ring, cursor)
+            self.broadcaster.add(client, ring, cursor)
         else:
-            client.task = asyncio.get_running_loop().create_task(resume(self, client, position))
+            client.task = asyncio.get_running_loop().create_task(catch_up(self, client, position))
 
-    def push(self, client: Client) -> None:
+    def push(self, client: Subscriber) -> None:
         """There is room in a client's write buffer again."""
-        self.fanout.push(client)
+        self.broadcaster.push(client)
 
-    def end(self, client: Client, farewell: Farewell) -> None:
+    def end(self, client: Subscriber, farewell: ReconnectReason) -> None:
         """Tell a client to come back, and close."""
         self._close(client, encode_control("reconnect", reason=farewell.value))
 
-    def close_slow(self, client: Client) -> None:
+    def close_slow(self, client: Subscriber) -> None:
         """Close a client that lags too far; handing the position back, or its last id, it misses nothing."""
         log.info("client is too slow", client_id=client.client_id)
         ring = self.event_log.ring
         at = self._position(client, ring)
-        self._close(client, encode_reset(Gap.SLOW, at) if at else b"")
+        self._close(client, encode_reset(GapReason.SLOW, at) if at else b"")
 
-    def forget(self, client: Client) -> None:
+    def forget(self, client: Subscriber) -> None:
         """The connection is gone."""
         if client not in self._clients:
             return
         del self._clients[client]
         if not self._clients:
             self._emptied.set()
-        self.fanout.remove(client)
+        self.broadcaster.remove(client)
         if client.task is not None:
             client.task.cancel()
         self._leave_view(client.batches)
@@ -126,23 +126,23 @@ class Hub:
 
     def log_grew(self) -> None:
         """Called by the log."""
-        self.fanout.wake(self.event_log.ring)
+        self.broadcaster.wake(self.event_log.ring)
 
     def log_was_replaced(self, old: Ring) -> None:
         """Called by the log: everybody finds their place anew, and is told when that can't be."""
-        for client in list(self.fanout.clients):
+        for client in list(self.broadcaster.clients):
             position = self._position(client, old)
-            self.fanout.remove(client)
+            self.broadcaster.remove(client)
             if position is None:
                 self._close(client)  # it comes back with the id that it has
             else:
-                client.task = asyncio.get_running_loop().create_task(resume(self, client, position))
+                client.task = asyncio.get_running_loop().create_task(catch_up(self, client, position))
 
     async def drain(self) -> None:
         """End all streams, within ``DRAIN_SECONDS``: those who don't read are cut off."""
         self.is_draining = True
         for index, client in enumerate(list(self._clients)):
-            self.end(client, Farewell.SHUTDOWN)
+            self.end(client, ReconnectReason.SHUTDOWN)
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):
@@ -152,7 +152,7 @@ class Hub:
             client.abort()
         self._wheel.stop()
 
-    def _enter(self, client: Client, wish: Wish) -> None:
+    def _enter(self, client: Subscriber, wish: StreamRequest) -> None:
         now = asyncio.get_running_loop().time()
         spread = random.uniform(1 - LEASE_SPREAD, 1 + LEASE_SPREAD)  # noqa: S311 - spreads load, guards nothing
         client.hub = self
@@ -170,14 +170,14 @@ class Hub:
         owner = wish.view.caller.owner_id
         if owner is not None:
             self._of_owner[owner] += 1
-        self._wheel.put(client, due_at(client, now))
+        self._wheel.schedule(client, next_due(client, now))
 
     def _leave_view(self, batches: Batches) -> None:
         batches.clients -= 1
         if not batches.clients:
             del self._views[batches.view]
 
-    def _connected(self, client: Client, position: Position) -> bytes:
+    def _connected(self, client: Subscriber, position: Position) -> bytes:
         return encode_control(
             "connected",
             clientId=client.client_id,
@@ -185,31 +185,31 @@ class Hub:
             position=str(position),
         )
 
-    def _close(self, client: Client, *last: bytes) -> None:
+    def _close(self, client: Subscriber, *last: bytes) -> None:
         if client.closing:
             return
         cursor = self._cursor_frame(client, self.event_log.ring)
         client.closing = True
-        self.fanout.remove(client)
+        self.broadcaster.remove(client)
         if client.task is not None:
             client.task.cancel()
         client.finish(cursor, *last)
         client.lease_until = asyncio.get_running_loop().time() + GOODBYE_SECONDS
-        self._wheel.put(client, client.lease_until)
+        self._wheel.schedule(client, client.lease_until)
 
-    def _position(self, client: Client, ring: Ring) -> Position | None:
+    def _position(self, client: Subscriber, ring: Ring) -> Position | None:
         """Where a client is; None when it fell out of the ring while there was room in its buffer."""
         return ring.position(client.cursor) if client.cursor >= ring.base else client.paused_at
 
-    def _cursor_frame(self, client: Client, ring: Ring) -> bytes:
+    def _cursor_frame(self, client: Subscriber, ring: Ring) -> bytes:
         """Moves the client's id past what was filtered away, or nothing where it is up to date."""
-        if client.cursor == REPLAYING or client.last_told() == client.cursor:
+        if client.cursor == REPLAYING or client.last_sent_cursor() == client.cursor:
             return b""
         position = self._position(client, ring)
-        client.told = client.cursor
+        client.sent_cursor = client.cursor
         return encode_cursor(str(position)) if position else b""
 
-    def _tend(self, due: Sequence[Client], now: float) -> None:
+    def _on_due(self, due: Sequence[Subscriber], now: float) -> None:
         """Called by the wheel for those of whom something may be due."""
         heartbeat = encode_control("heartbeat", serverTime=rfc3339(datetime.now(UTC)))
         for client in due:
@@ -219,15 +219,15 @@ class Hub:
                 if now >= client.lease_until:
                     client.abort()
                 continue
-            self._tend_one(client, now, heartbeat)
+            self._keep_alive(client, now, heartbeat)
             if not client.closing:
-                self._wheel.put(client, due_at(client, now))
+                self._wheel.schedule(client, next_due(client, now))
 
-    def _tend_one(self, client: Client, now: float, heartbeat: bytes) -> None:
+    def _keep_alive(self, client: Subscriber, now: float, heartbeat: bytes) -> None:
         if client.expires_at is not None and now >= client.expires_at:
-            self.end(client, Farewell.AUTH)
+            self.end(client, ReconnectReason.AUTH)
         elif now >= client.lease_until:
-            self.end(client, Farewell.LEASE)
+            self.end(client, ReconnectReason.LEASE)
         elif client.paused:
             is_out = client.cursor != REPLAYING and client.cursor < self.event_log.ring.base
             if is_out or now - client.last_written_at() >= STALL_SECONDS:
@@ -235,6 +235,6 @@ class Hub:
         else:
             interval = self._limits.heartbeat_seconds
             cursor = self._cursor_frame(client, self.event_log.ring)
-            if sign := cursor + sign_of_life(client, now, heartbeat, interval):
+            if sign := cursor + keepalive_frame(client, now, heartbeat, interval):
                 client.written_at = now
                 client.write(sign)

@@ -1,14 +1,14 @@
 """Signs of life on a stream: heartbeats for pages, comments for the proxies between, and when they are due."""
 
 from services.api.stream.sse import COMMENT
-from services.api.stream.subscriber import Client
+from services.api.stream.subscriber import Subscriber
 
 COMMENT_SECONDS = 15.0
 CURSOR_SECONDS = 5.0
 """How far the id of a client whose events are filtered away may lag behind."""
 
 
-def due_at(client: Client, now: float) -> float:
+def next_due(client: Subscriber, now: float) -> float:
     """When a client is to be looked at next, on the loop's clock."""
     if client.paused:
         return now + CURSOR_SECONDS
@@ -18,7 +18,7 @@ def due_at(client: Client, now: float) -> float:
     return at if client.batches.is_total else min(at, now + CURSOR_SECONDS)
 
 
-def sign_of_life(client: Client, now: float, heartbeat: bytes, interval: float) -> bytes:
+def keepalive_frame(client: Subscriber, now: float, heartbeat: bytes, interval: float) -> bytes:
     """The heartbeat when due, and again after ``interval`` seconds; else a comment on an idle stream, if any."""
     if now >= client.heartbeat_at:
         # From when it was due, or each would come a little later than it should.

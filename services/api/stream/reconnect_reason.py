@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Farewell(StrEnum):
+class ReconnectReason(StrEnum):
     """The ``reason`` of a ``reconnect``."""
 
     SHUTDOWN = "shutdown"

@@ -3,9 +3,9 @@
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.api.stream.asgi_subscriber import PlainClient
+from services.api.stream.asgi_subscriber import AsgiSubscriber
 from services.api.stream.hub import Hub
-from services.api.stream.stream_request import Wish
+from services.api.stream.stream_request import StreamRequest
 from services.api.stream.transport_subscriber import take_connection
 
 
@@ -14,7 +14,7 @@ class EventStreamResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, wish: Wish) -> None:
+    def __init__(self, hub: Hub, wish: StreamRequest) -> None:
         super().__init__()
         self._hub = hub
         self._wish = wish
@@ -30,6 +30,6 @@ class EventStreamResponse(Response):
         if taken := take_connection(scope):
             self._hub.open(taken, self._wish)
             return
-        client = PlainClient()
+        client = AsgiSubscriber()
         self._hub.open(client, self._wish)
         await client.serve(receive, send)

@@ -4,7 +4,7 @@ import json
 import random
 from typing import Any
 
-from services.api.log.position import Gap, Position
+from services.api.log.position import GapReason, Position
 
 COMMENT = b":\n"
 """Keeps an idle connection alive. Without an empty line: with one, some clients dispatch an empty event."""
@@ -30,7 +30,7 @@ def encode_cursor(event_id: str) -> bytes:
     return f"id: {event_id}\n\n".encode()
 
 
-def encode_reset(gap: Gap, position: Position) -> bytes:
+def encode_reset(gap: GapReason, position: Position) -> bytes:
     """Events may be missing; what follows ``position`` follows here, or is to be had by coming back with it."""
     return encode_control("reset", reason=gap.value, position=str(position))
 

@@ -7,7 +7,7 @@ from services.api.stream.filters import View
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamLimits:
     """What the operator set."""
 
     heartbeat_seconds: float = 30.0
@@ -17,7 +17,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class StreamRequest:
     """What a client asked for; ``expires_at`` (Unix time) is when its token ends, if it has one.
 
     ``newest`` are the frames of a snapshot, and ``last_event_id`` is then its position.

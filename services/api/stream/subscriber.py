@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REPLAYING = -1
 
 
-class Client:
+class Subscriber:
     """A cursor into the ring and a way to write; how is told by ``TransportClient`` and ``PlainClient``.
 
     Slots, and nothing that is made before it is needed: there may be ten thousand of them.
@@ -31,9 +31,9 @@ class Client:
         "lease_until",
         "paused",
         "paused_at",
-        "send_now",
+        "sent_cursor",
+        "socket_send",
         "task",
-        "told",
         "waiter",
         "written_at",
     )
@@ -44,10 +44,10 @@ class Client:
     def __init__(self) -> None:
         self.client_id = str(uuid4())
         self.cursor = REPLAYING
-        self.told = REPLAYING  # the cursor after the last event whose id went out to this client alone
+        self.sent_cursor = REPLAYING  # the cursor after the last event whose id went out to this client alone
         self.paused = False  # its write buffer is full
         self.paused_at: Position | None = None  # the position of the cursor then
-        self.send_now: Callable[[bytes], int] | None = None  # only while nothing can be waiting before it
+        self.socket_send: Callable[[bytes], int] | None = None  # only while nothing can be waiting before it
         self.closing = False
         self.written_at = 0.0  # the last time that something was, to this client alone
         self.heartbeat_at = 0.0
@@ -58,18 +58,18 @@ class Client:
 
     def has_all_of_view(self) -> bool:
         """Whether everything that its view has shown went out to this client as well."""
-        return self.told <= self.batches.shown <= self.cursor
+        return self.sent_cursor <= self.batches.sent_cursor <= self.cursor
 
-    def last_told(self) -> int:
+    def last_sent_cursor(self) -> int:
         """The cursor after the last event whose id the client has seen."""
-        return self.batches.shown if self.has_all_of_view() else self.told
+        return self.batches.sent_cursor if self.has_all_of_view() else self.sent_cursor
 
     def last_written_at(self) -> float:
         """When something was last written, on the loop's clock."""
-        return max(self.written_at, self.batches.shown_at) if self.has_all_of_view() else self.written_at
+        return max(self.written_at, self.batches.sent_at) if self.has_all_of_view() else self.written_at
 
     def send(self, batch: Batch, sent: int = 0) -> None:
-        """Write a batch as it is; ``sent`` bytes of its chunk are out already, through ``send_now``."""
+        """Write a batch as it is; ``sent`` bytes of its chunk are out already, through ``socket_send``."""
         raise NotImplementedError
 
     def write(self, *frames: bytes) -> None:
@@ -101,7 +101,7 @@ class Client:
         if self.cursor != REPLAYING:
             self.hub.push(self)
 
-    def lost(self) -> None:
+    def on_closed(self) -> None:
         """The connection is gone."""
         self.closing = True
         self.hub.forget(self)

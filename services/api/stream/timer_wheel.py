@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Wheel(Generic[T]):
+class TimerWheel(Generic[T]):
     """Calls ``visit`` with those that are due, in slots of ``slot_seconds``; never early by design, late by a slot.
 
     Nobody is taken out: who is visited in vain says so. Each is in one slot only.
@@ -21,7 +21,7 @@ class Wheel(Generic[T]):
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def put(self, item: T, at: float) -> None:
+    def schedule(self, item: T, at: float) -> None:
         """Visit ``item`` at a moment of the loop's clock."""
         now = asyncio.get_running_loop().time()
         if self._timer is None:

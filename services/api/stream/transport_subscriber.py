@@ -13,12 +13,12 @@ from starlette.types import Scope
 from services.api.http.guarded_protocol import GuardedProtocol
 from services.api.stream.batches import Batch
 from services.api.stream.sse import LAST_CHUNK, encode_chunk
-from services.api.stream.subscriber import Client
+from services.api.stream.subscriber import Subscriber
 
 EXTENSION = "stagecast.connection"
 
 
-class TransportClient(Client, asyncio.Protocol):
+class TransportSubscriber(Subscriber, asyncio.Protocol):
     """Writes HTTP chunks straight to the transport. What the client sends is ignored."""
 
     __slots__ = ("connections", "socket", "transport")
@@ -33,9 +33,9 @@ class TransportClient(Client, asyncio.Protocol):
         chunk = batch.chunk
         if not sent and self.socket is not None and not self.transport.get_write_buffer_size():
             # What the transport would do, without its bookkeeping.
-            self.send_now = self.socket.send
+            self.socket_send = self.socket.send
             try:
-                sent = self.send_now(chunk)
+                sent = self.socket_send(chunk)
             except OSError:
                 sent = 0  # the transport meets it again, and knows what to do
         if sent < len(chunk):
@@ -58,15 +58,15 @@ class TransportClient(Client, asyncio.Protocol):
         self.writing_resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.send_now = None
+        self.socket_send = None
         if self.socket is not None:
             self.socket.detach()  # the transport closes it
             self.socket = None
         self.connections.discard(self)
-        self.lost()
+        self.on_closed()
 
     def _queue(self, data: bytes) -> None:
-        self.send_now = None  # or what comes next could overtake what the transport still holds
+        self.socket_send = None  # or what comes next could overtake what the transport still holds
         self.transport.write(data)
 
     def shutdown(self) -> None:
@@ -93,12 +93,12 @@ class StreamProtocol(GuardedProtocol):
         if self.scope is not None:
             self.scope.pop("extensions", None)  # a cycle, which would wait for the garbage collector
 
-    def hand_over(self) -> TransportClient | None:
+    def hand_over(self) -> TransportSubscriber | None:
         """The connection of the response that has begun, or None when it can't be taken."""
         cycle = self.cycle
         if self.transport.is_closing() or not cycle.response_started or not cycle.chunked_encoding:
             return None
-        client = TransportClient(self.transport, self.connections)
+        client = TransportSubscriber(self.transport, self.connections)
         client.paused = self.flow.write_paused
         self.connections.discard(self)
         self.connections.add(client)  # type: ignore[arg-type]  # it has what uvicorn calls
@@ -109,7 +109,7 @@ class StreamProtocol(GuardedProtocol):
         return client
 
 
-def take_connection(scope: Scope) -> TransportClient | None:
+def take_connection(scope: Scope) -> TransportSubscriber | None:
     """Take the connection of a response that has begun; None under another server."""
     protocol = scope.get("extensions", {}).get(EXTENSION)
     return protocol.hand_over() if isinstance(protocol, StreamProtocol) else None

@@ -17,23 +17,23 @@ CHARACTERS_PER_TOKEN = 3
 """A low guess, for models whose tokenizer we don't call."""
 
 
-def load_sentence_model(source: str, name: str, *, threads: int, carried: bool) -> EmbeddingModel:
+def load_sentence_model(source: str, name: str, *, threads: int, bundled: bool) -> EmbeddingModel:
     """Load from a directory or the hub; raises whatever the libraries raise."""
     torch.set_num_threads(threads)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
-    model = open_backend(source, carried=carried)
+    model = open_backend(source, bundled=bundled)
     model.eval()
     return TokenizedModel(model, name) if takes_tokens(model) else WholeTextModel(model, name)
 
 
-def open_backend(source: str, *, carried: bool) -> SentenceTransformer:
+def open_backend(source: str, *, bundled: bool) -> SentenceTransformer:
     """Choose runtime and precision: the one place to change for another backend.
 
-    The carried model runs in bfloat16 where the processor multiplies it natively: 1.7 times the speed,
+    The bundled model runs in bfloat16 where the processor multiplies it natively: 1.7 times the speed,
     and its vectors were compared with float32's (docs/benchmarks/embed.md). Those of other models were not.
     """
-    dtype = torch.bfloat16 if carried and has_bfloat16(torch.cpu.get_capabilities()) else torch.float32
-    return SentenceTransformer(source, device="cpu", local_files_only=carried, model_kwargs={"dtype": dtype})
+    dtype = torch.bfloat16 if bundled and has_bfloat16(torch.cpu.get_capabilities()) else torch.float32
+    return SentenceTransformer(source, device="cpu", local_files_only=bundled, model_kwargs={"dtype": dtype})
 
 
 def has_bfloat16(capabilities: Mapping[str, object]) -> bool:

@@ -20,14 +20,14 @@ from structlog.contextvars import bound_contextvars
 from contracts import topology
 from contracts.failures import FailureCode
 from contracts.wire import WireModel
-from services.runtime.errors import Malformed, Superseded, Unavailable, is_transient
+from services.runtime.errors import MalformedMessage, Superseded, Unavailable, is_transient
 from services.runtime.messaging.headers import (
     CODE_HEADER,
-    HAND_HEADER,
+    MANUAL_HEADER,
     REASON_HEADER,
     STAGE_HEADER,
     TRIES_HEADER,
-    is_put_in_by_hand,
+    is_manual,
 )
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.asyncio_guards import is_cancelled
@@ -53,7 +53,7 @@ def retry_delay(tries: int, *, is_transient: bool = True) -> int | None:
     return topology.RETRY_SECONDS[min((tries - 1) // 2, len(topology.RETRY_SECONDS) - 1)]
 
 
-def settle(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
+def acknowledging(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
     """The middleware that settles each delivery of ``stage``."""
 
     class Settlement(BaseMiddleware[Any, Any]):
@@ -72,7 +72,7 @@ def settle(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
                 except Exception as error:
                     if is_cancelled():
                         raise asyncio.CancelledError from error  # unsettled, it comes again
-                    await _settle_failure(stage, publisher, msg, tries, error)
+                    await _handle_failure(stage, publisher, msg, tries, error)
                     result = None
                 else:
                     await msg.ack()
@@ -88,11 +88,11 @@ def _tries(msg: RabbitMessage) -> int:
     return value if isinstance(value, int) else 0
 
 
-async def _settle_failure(
+async def _handle_failure(
     stage: str, publisher: Publisher, msg: RabbitMessage, tries: int, error: Exception
 ) -> None:
     try:
-        await _move_on(stage, publisher, msg, tries, error)
+        await _retry_or_dead_letter(stage, publisher, msg, tries, error)
     except Unavailable as reason:
         # Neither a retry queue nor the dead letters took it: back to the head of its own queue.
         log.warning("delivery given back", reason=str(reason))
@@ -101,11 +101,11 @@ async def _settle_failure(
         await msg.ack()
 
 
-async def _move_on(
+async def _retry_or_dead_letter(
     stage: str, publisher: Publisher, msg: RabbitMessage, tries: int, error: Exception
 ) -> None:
-    if isinstance(error, Malformed):
-        await _bury(stage, publisher, msg, f"malformed: {describe(error)}")
+    if isinstance(error, MalformedMessage):
+        await _dead_letter(stage, publisher, msg, f"malformed: {describe(error)}")
         return
     passes = is_transient(error)
     if passes:
@@ -115,17 +115,17 @@ async def _move_on(
     seconds = retry_delay(tries, is_transient=passes)
     if seconds is None:
         code = FailureCode.DELIVERY_LIMIT if passes else _CRASHED[stage]
-        await _bury(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}", code)
+        await _dead_letter(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}", code)
         return
     headers: dict[str, Any] = {TRIES_HEADER: tries}
-    if is_put_in_by_hand(msg.raw_message):
-        headers[HAND_HEADER] = True
+    if is_manual(msg.raw_message):
+        headers[MANUAL_HEADER] = True
     # What failed together shall not come back together. The queue's own delay is the longest.
     wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
     await _forward(publisher, topology.RETRY, f"{stage}.{seconds}", msg, headers, wait)
 
 
-async def _bury(
+async def _dead_letter(
     stage: str, publisher: Publisher, msg: RabbitMessage, reason: str, code: FailureCode | None = None
 ) -> None:
     """``code`` is what the document fails with; a message that names none, or lies about it, fails nobody's."""
@@ -158,13 +158,13 @@ async def _forward(
 
 
 def decode_as(command: type[Decoded]) -> Callable[[RabbitMessage], Awaitable[Decoded]]:
-    """The decoder of a subscriber; it raises Malformed, so that a handler's own ValueError stays a bug."""
+    """The decoder of a subscriber; it raises MalformedMessage, so that a handler's own ValueError stays a bug."""
 
     async def decode(msg: RabbitMessage) -> Decoded:
         try:
             return command.model_validate_json(msg.body)
         except SchemaError as error:
-            raise Malformed(describe(error)) from error
+            raise MalformedMessage(describe(error)) from error
 
     return decode
 

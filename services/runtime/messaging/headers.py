@@ -9,14 +9,14 @@ TRIES_HEADER = "x-stagecast-tries"
 REASON_HEADER = "x-stagecast-reason"
 STAGE_HEADER = "x-stagecast-stage"
 CODE_HEADER = "x-stagecast-code"
-HAND_HEADER = "x-stagecast-by-hand"
+MANUAL_HEADER = "x-stagecast-by-hand"
 """On retries of what a person put in: that it was one has to outlive the first try."""
 
 
-def is_put_in_by_hand(raw: AbstractIncomingMessage) -> bool:
+def is_manual(raw: AbstractIncomingMessage) -> bool:
     """Whether a person, and not one of our stages, put this message into the queue."""
     was_dead = REASON_HEADER in raw.headers or died_at_the_broker(raw.headers)
-    return was_dead or HAND_HEADER in raw.headers or not (raw.app_id or "").startswith("stagecast.")
+    return was_dead or MANUAL_HEADER in raw.headers or not (raw.app_id or "").startswith("stagecast.")
 
 
 def died_at_the_broker(headers: Mapping[str, Any]) -> bool:

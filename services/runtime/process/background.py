@@ -14,13 +14,13 @@ AGAIN_SECONDS = 3.0
 log = get_logger(__name__)
 
 
-def watch(task: asyncio.Task[None]) -> asyncio.Task[None]:
+def supervise(task: asyncio.Task[None]) -> asyncio.Task[None]:
     """Stop the process in order when a task that is to run for ever ends, unless it was cancelled."""
     task.add_done_callback(_stop_unless_cancelled)
     return task
 
 
-async def try_step(part: str, step: Callable[[], Awaitable[object]]) -> bool:
+async def run_step(part: str, step: Callable[[], Awaitable[object]]) -> bool:
     """Take a step of what goes on for ever; false when it failed, which whoever calls tries again some time."""
     try:
         await step()
@@ -33,8 +33,8 @@ async def try_step(part: str, step: Callable[[], Awaitable[object]]) -> bool:
     return True
 
 
-async def end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait for their end; those that go on are cancelled again.
+async def cancel_all(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for their cancel_all; those that go on are cancelled again.
 
     A cancellation can get lost: where it meets what was waited for just as that is done, ``asyncio.wait_for`` of
     Python 3.11, through which aiormq waits for every answer, returns it, and the task goes on for ever.

@@ -19,7 +19,7 @@ _THIRD_PARTY_WARNINGS_ONLY = (
 )
 
 
-def configure_logs(settings: Settings, service: str) -> None:
+def configure_logging(settings: Settings, service: str) -> None:
     """Route structlog and the standard library's logging to one renderer on standard error."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -2,14 +2,14 @@
 
 from services.embedder.app import create_app
 from services.embedder.embedding_model import DummyModel
-from services.runtime.process.logging import configure_logs
+from services.runtime.process.logging import configure_logging
 from services.runtime.process.settings import Settings
 from services.runtime.process.worker import serve_worker
 
 
 def main() -> None:
     settings = Settings.read()
-    configure_logs(settings, "embedder")
+    configure_logging(settings, "embedder")
     app = create_app(settings, DummyModel())
     serve_worker(app, settings.embedder_health_port, settings.health_host)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cli.api import Api
-from cli.events import EventStream, Notice
+from cli.event_stream import Event, EventStream
 from cli.failures import Refused, Unreachable
 from tests.support.fakes.api import FakeApi, running
 from tests.support.fakes.event_log import EventLog, frame
@@ -36,9 +36,9 @@ def processing(event_id: str, position: str) -> bytes:
     return frame("document_processing", {"eventId": event_id, "documentId": "d"}, position)
 
 
-async def first(log: EventLog, count: int, kind: str = "document_processing") -> list[Notice]:
+async def first(log: EventLog, count: int, kind: str = "document_processing") -> list[Event]:
     """The first notices of a kind that a new client gets."""
-    got: list[Notice] = []
+    got: list[Event] = []
     with running(FakeApi(log=log)) as server:
         async with Api(server.url) as api, aclosing(EventStream(api).__aiter__()) as notices:
             async for notice in notices:
@@ -48,7 +48,7 @@ async def first(log: EventLog, count: int, kind: str = "document_processing") ->
     raise AssertionError("the stream ended")
 
 
-def event_ids(notices: list[Notice]) -> list[str]:
+def event_ids(notices: list[Event]) -> list[str]:
     return [notice.data["eventId"] for notice in notices]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.document import Document
-from cli.journey import Journey
+from cli.document_progress import DocumentProgress
 from contracts.events import StatusEvent, event_id
 from contracts.statuses import Status
 
@@ -24,30 +24,30 @@ def event(status: Status, attempt: int = 1, **metadata: Any) -> StatusEvent:
 
 
 @pytest.fixture
-def journey() -> Journey:
-    return Journey.of(Document(document_id="d", status=Status.PARSING_STARTED), "d.pdf")
+def journey() -> DocumentProgress:
+    return DocumentProgress.of(Document(document_id="d", status=Status.PARSING_STARTED), "d.pdf")
 
 
-def test_progress_within_a_stage_moves_it_on(journey: Journey) -> None:
+def test_progress_within_a_stage_moves_it_on(journey: DocumentProgress) -> None:
     assert journey.apply(event(Status.PARSING, pagesDone=1, pageCount=9))
     assert journey.apply(event(Status.PARSING, pagesDone=4, pageCount=9))
     assert (journey.done, journey.total) == (4, 9)
 
 
-def test_late_progress_is_ignored(journey: Journey) -> None:
+def test_late_progress_is_ignored(journey: DocumentProgress) -> None:
     journey.apply(event(Status.PARSING, pagesDone=4, pageCount=9))
 
     assert not journey.apply(event(Status.PARSING, pagesDone=3, pageCount=9))
     assert journey.done == 4
 
 
-def test_an_earlier_status_is_ignored(journey: Journey) -> None:
+def test_an_earlier_status_is_ignored(journey: DocumentProgress) -> None:
     journey.apply(event(Status.EMBEDDING))
 
     assert not journey.apply(event(Status.PARSING, pagesDone=9))
 
 
-def test_nothing_follows_the_end_of_an_attempt(journey: Journey) -> None:
+def test_nothing_follows_the_end_of_an_attempt(journey: DocumentProgress) -> None:
     journey.apply(event(Status.EMBEDDED, embeddingCount=3))
 
     assert not journey.apply(event(Status.FAILED))
@@ -56,20 +56,22 @@ def test_nothing_follows_the_end_of_an_attempt(journey: Journey) -> None:
 
 
 def test_an_attempt_that_is_over_is_ignored() -> None:
-    journey = Journey.of(Document(document_id="d", status=Status.PARSING_STARTED, attempt=2), "d.pdf")
+    journey = DocumentProgress.of(
+        Document(document_id="d", status=Status.PARSING_STARTED, attempt=2), "d.pdf"
+    )
 
     assert not journey.apply(event(Status.FAILED, attempt=1))
     assert not journey.is_done
 
 
-def test_a_new_attempt_begins_anew(journey: Journey) -> None:
+def test_a_new_attempt_begins_anew(journey: DocumentProgress) -> None:
     journey.apply(event(Status.FAILED, error="No.", code="corrupt"))
 
     assert journey.apply(event(Status.PARSING_STARTED, attempt=2))
     assert not journey.is_done
 
 
-def test_metadata_of_strangers_can_hold_anything(journey: Journey) -> None:
+def test_metadata_of_strangers_can_hold_anything(journey: DocumentProgress) -> None:
     assert journey.apply(event(Status.PARSING, pagesDone="many", pageCount=None))
     assert journey.apply(event(Status.FAILED, error=None, code=7))
     assert journey.code == "7"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.show import plain
+from cli.output import plain
 from contracts.statuses import Status
 from tests.support.fakes.api import Running
 

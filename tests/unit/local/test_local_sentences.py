@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.broker_search import greets
+from local.broker_search import speaks_amqp
 from local.data_dir import DataDir
 from local.dependencies import without_password
 from local.environment import read_environment
@@ -67,7 +67,7 @@ def test_an_end_is_described_in_words(code: int, words: str) -> None:
 def test_what_does_not_speak_amqp_is_no_broker() -> None:
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=server.handle_request, daemon=True).start()
-    assert not greets("127.0.0.1", server.server_port)
+    assert not speaks_amqp("127.0.0.1", server.server_port)
     server.server_close()
 
 

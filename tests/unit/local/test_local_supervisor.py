@@ -10,7 +10,7 @@ import time
 import pytest
 
 from local.failures import StartFailed
-from local.managed_process import Part
+from local.managed_process import ManagedProcess
 from local.process import spawn
 from local.supervisor import Interrupted, Restarts, Supervisor
 from tests.support.fakes.waiting import wait_until
@@ -24,7 +24,7 @@ STUBBORN = [
 ]
 
 
-class Sleeper(Part):
+class Sleeper(ManagedProcess):
     """A process that sleeps, and is ready at once."""
 
     def __init__(self, name: str, journal: list[str], command: list[str] = SLEEP) -> None:

@@ -1,4 +1,4 @@
-"""Tasks that are to run for ever, and their end."""
+"""Tasks that are to run for ever, and their cancel_all."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from services.runtime.errors import Unavailable
 from services.runtime.process import background
-from services.runtime.process.background import end, try_step
+from services.runtime.process.background import cancel_all, run_step
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ async def test_a_task_that_lost_its_cancellation_is_cancelled_again(monkeypatch:
     task = asyncio.create_task(loses_two())
     await asyncio.sleep(0)
 
-    await end(task)
+    await cancel_all(task)
 
     assert (lost, task.cancelled()) == (2, True)
 
@@ -40,7 +40,7 @@ async def test_the_end_of_tasks_is_awaited_whatever_they_end_with() -> None:
     failed = asyncio.create_task(fails())
     await asyncio.sleep(0)
 
-    await end(failed, asyncio.create_task(asyncio.Event().wait()))  # type: ignore[arg-type]  # it never returns
+    await cancel_all(failed, asyncio.create_task(asyncio.Event().wait()))  # type: ignore[arg-type]  # it never returns
 
     assert failed.done()
 
@@ -53,8 +53,8 @@ async def test_a_step_that_fails_may_be_tried_again(error: Exception) -> None:
     async def works() -> None:
         return None
 
-    assert not await try_step("part", fails)
-    assert await try_step("part", works)
+    assert not await run_step("part", fails)
+    assert await run_step("part", works)
 
 
 async def test_a_step_that_is_cancelled_ends_whatever_error_it_raises_for_it() -> None:
@@ -64,7 +64,7 @@ async def test_a_step_that_is_cancelled_ends_whatever_error_it_raises_for_it() -
         except asyncio.CancelledError:
             raise AssertionError from None  # as psycopg has it in a pipeline
 
-    step = asyncio.create_task(try_step("part", fails_when_cancelled))
+    step = asyncio.create_task(run_step("part", fails_when_cancelled))
     await asyncio.sleep(0)
     step.cancel()
 

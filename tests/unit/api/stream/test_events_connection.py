@@ -15,8 +15,8 @@ from services.api.log.event_log import EventLog
 from services.api.log.ring import Ring
 from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
-from services.api.stream.stream_request import Limits, Wish
-from services.api.stream.transport_subscriber import TransportClient
+from services.api.stream.stream_request import StreamLimits, StreamRequest
+from services.api.stream.transport_subscriber import TransportSubscriber
 from tests.support.fakes.entries import entry
 
 EVENTS = 3000
@@ -53,9 +53,9 @@ async def connect(hub: Hub, rest: Callable[[], float]) -> Peer:
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM_BYTES)
     theirs.setblocking(False)
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-    client = TransportClient(transport, set())
+    client = TransportSubscriber(transport, set())
     transport.set_protocol(client)
-    hub.open(client, Wish(View(LOCAL_USER, Filter())))
+    hub.open(client, StreamRequest(View(LOCAL_USER, Filter())))
     return Peer(theirs, rest)
 
 
@@ -63,7 +63,7 @@ async def follow(dice: random.Random) -> list[Peer]:
     """Many events in groups, to one who reads at once, one now and then, and one in fits and starts."""
     event_log = EventLog("amqp://127.0.0.1:1/")
     event_log._replace(Ring(entry(0).position))
-    hub = Hub(event_log, Limits())
+    hub = Hub(event_log, StreamLimits())
     rests = (lambda: 0.0, lambda: 0.001 * dice.random(), lambda: 0.05 if dice.random() < 0.05 else 0.0)
     peers = [await connect(hub, rest) for rest in rests]
     reading = [asyncio.create_task(peer.read()) for peer in peers]

@@ -19,8 +19,8 @@ from services.api.stream.batches import Batch
 from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
 from services.api.stream.sse import COMMENT
-from services.api.stream.stream_request import Limits, Wish
-from services.api.stream.subscriber import Client
+from services.api.stream.stream_request import StreamLimits, StreamRequest
+from services.api.stream.subscriber import Subscriber
 from tests.support.fakes.entries import entry
 
 ALL = View(LOCAL_USER, Filter())
@@ -48,7 +48,7 @@ class _Jumping(selectors.DefaultSelector):
         return super().select(0)
 
 
-class Wire(Client):
+class Wire(Subscriber):
     """A connection that notes what is written, and when; ``peer_reads`` tells whether it ever gets out."""
 
     __slots__ = ("ended_at", "gone_at", "peer_reads", "written")
@@ -76,7 +76,7 @@ class Wire(Client):
 
     def abort(self) -> None:
         self.gone_at = asyncio.get_running_loop().time()
-        self.lost()
+        self.on_closed()
 
     def times(self, part: bytes) -> list[float]:
         return [at for at, data in self.written if part in data]
@@ -98,14 +98,14 @@ def clock() -> Iterator[Clock]:
 
 
 def on_clock(
-    test: Callable[[EventLog, Hub], Coroutine[Any, Any, None]], limits: Limits | None = None
+    test: Callable[[EventLog, Hub], Coroutine[Any, Any, None]], limits: StreamLimits | None = None
 ) -> None:
     """Run a test with a hub whose log holds one event."""
 
     async def run() -> None:
         event_log = EventLog("amqp://127.0.0.1:1/")
         event_log._replace(Ring(entry(0).position))
-        await test(event_log, Hub(event_log, limits or Limits()))
+        await test(event_log, Hub(event_log, limits or StreamLimits()))
 
     with clock() as loop:
         loop.run_until_complete(run())
@@ -115,7 +115,7 @@ def test_retry_comes_first_and_differs_between_connections() -> None:
     async def test(_: EventLog, hub: Hub) -> None:
         wires = [Wire() for _ in range(20)]
         for wire in wires:
-            hub.open(wire, Wish(ALL))
+            hub.open(wire, StreamRequest(ALL))
         first_lines = {wire.text().split(b"\n")[0] for wire in wires}
         assert all(line.startswith(b"retry: ") and line[7:].isdigit() for line in first_lines)
         assert len(first_lines) > 5
@@ -126,7 +126,7 @@ def test_retry_comes_first_and_differs_between_connections() -> None:
 def test_an_idle_stream_gets_a_heartbeat_every_30_seconds_and_comments_between() -> None:
     async def test(_: EventLog, hub: Hub) -> None:
         wire = Wire()
-        hub.open(wire, Wish(ALL))
+        hub.open(wire, StreamRequest(ALL))
         start = wire.written[0][0]
         await asyncio.sleep(302)
         beats = [at - start for at in wire.times(b"event: heartbeat")]
@@ -145,7 +145,7 @@ def test_the_lease_ends_a_stream_within_a_fifth_of_its_length() -> None:
     async def test(_: EventLog, hub: Hub) -> None:
         wires = [Wire() for _ in range(30)]
         for wire in wires:
-            hub.open(wire, Wish(ALL))
+            hub.open(wire, StreamRequest(ALL))
         start = wires[0].written[0][0]
         await asyncio.sleep(150)
         lengths = [(wire.ended_at or 0) - start for wire in wires]
@@ -154,13 +154,13 @@ def test_the_lease_ends_a_stream_within_a_fifth_of_its_length() -> None:
         assert all(wire.text().endswith(b'event: reconnect\ndata: {"reason":"lease"}\n\n') for wire in wires)
         assert len(hub) == 0
 
-    on_clock(test, Limits(lease_seconds=100))
+    on_clock(test, StreamLimits(lease_seconds=100))
 
 
 def test_a_stream_ends_with_the_token_that_opened_it() -> None:
     async def test(_: EventLog, hub: Hub) -> None:
         wire = Wire()
-        hub.open(wire, Wish(ALL, expires_at=datetime.now(UTC).timestamp() + 20))
+        hub.open(wire, StreamRequest(ALL, expires_at=datetime.now(UTC).timestamp() + 20))
         start = wire.written[0][0]
         await asyncio.sleep(30)
         assert wire.ended_at is not None
@@ -173,7 +173,7 @@ def test_a_stream_ends_with_the_token_that_opened_it() -> None:
 def test_the_id_of_a_filtered_client_moves_on_while_other_events_pour() -> None:
     async def test(event_log: EventLog, hub: Hub) -> None:
         wire = Wire()
-        hub.open(wire, Wish(FAILED_ONLY))
+        hub.open(wire, StreamRequest(FAILED_ONLY))
         for offset in range(1, 61):
             await asyncio.sleep(1)
             event_log._append([entry(offset)])
@@ -189,7 +189,7 @@ def test_the_id_of_a_filtered_client_moves_on_while_other_events_pour() -> None:
 def test_the_id_of_a_filtered_client_is_not_repeated_when_nothing_happens() -> None:
     async def test(event_log: EventLog, hub: Hub) -> None:
         wire = Wire()
-        hub.open(wire, Wish(FAILED_ONLY))
+        hub.open(wire, StreamRequest(FAILED_ONLY))
         event_log._append([entry(1)])
         await asyncio.sleep(100)
         assert len(wire.times(b"id: ")) == 1
@@ -200,7 +200,7 @@ def test_the_id_of_a_filtered_client_is_not_repeated_when_nothing_happens() -> N
 def test_a_client_that_takes_nothing_for_a_minute_is_closed_and_told_where_it_was() -> None:
     async def test(event_log: EventLog, hub: Hub) -> None:
         wire = Wire(peer_reads=False)
-        hub.open(wire, Wish(ALL))
+        hub.open(wire, StreamRequest(ALL))
         position = event_log.head
         event_log._append([entry(1)])
         await asyncio.sleep(80)
@@ -215,7 +215,7 @@ def test_a_drain_ends_every_stream_within_two_seconds_even_of_those_who_do_not_r
     async def test(_: EventLog, hub: Hub) -> None:
         wires = [Wire(peer_reads=index != 7) for index in range(300)]
         for wire in wires:
-            hub.open(wire, Wish(ALL))
+            hub.open(wire, StreamRequest(ALL))
         start = asyncio.get_running_loop().time()
         await hub.drain()
         assert asyncio.get_running_loop().time() - start < 2
@@ -234,14 +234,14 @@ def test_a_user_and_the_process_have_their_limits_and_both_say_when_to_come_back
         wires = [Wire(), Wire()]
         for wire in wires:
             hub.admit(ann)
-            hub.open(wire, Wish(ann))
+            hub.open(wire, StreamRequest(ann))
         with pytest.raises(Problem) as refused:
             hub.admit(ann)
         assert refused.value.status == 429
         assert refused.value.headers is not None
         assert refused.value.headers["Retry-After"].isdigit()
         hub.admit(ben)
-        hub.open(Wire(), Wish(ben))
+        hub.open(Wire(), StreamRequest(ben))
         with pytest.raises(Problem) as full:
             hub.admit(ben)
         assert full.value.status == 503
@@ -250,13 +250,13 @@ def test_a_user_and_the_process_have_their_limits_and_both_say_when_to_come_back
         wires[0].abort()
         hub.admit(ann)
 
-    on_clock(test, Limits(connections=3, connections_per_user=2))
+    on_clock(test, StreamLimits(connections=3, connections_per_user=2))
 
 
 def test_heartbeats_go_on_while_a_replay_waits_for_a_broker_that_is_away() -> None:
     async def test(event_log: EventLog, hub: Hub) -> None:
         wire = Wire()
-        hub.open(wire, Wish(ALL, last_event_id=str(Position.start())))
+        hub.open(wire, StreamRequest(ALL, last_event_id=str(Position.start())))
         await asyncio.sleep(65)
         assert len(wire.times(b"event: heartbeat")) == 2
         assert wire.ended_at is None
@@ -269,7 +269,7 @@ def test_clients_with_equal_filters_share_a_view_and_the_last_one_takes_it_away(
         wires = [Wire(), Wire(), Wire()]
         equal = View(LOCAL_USER, Filter(statuses=frozenset({"failed"})))
         for wire, view in zip(wires, (FAILED_ONLY, equal, ALL), strict=True):
-            hub.open(wire, Wish(view))
+            hub.open(wire, StreamRequest(view))
         assert wires[0].batches is wires[1].batches
         assert wires[0].batches is not wires[2].batches
         wires[0].abort()

@@ -33,8 +33,8 @@ from services.api.stream import broadcaster
 from services.api.stream.batches import Batch
 from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
-from services.api.stream.stream_request import Limits, Wish
-from services.api.stream.subscriber import Client
+from services.api.stream.stream_request import StreamLimits, StreamRequest
+from services.api.stream.subscriber import Subscriber
 
 OWNERS = (None, "ann", "ben")
 DOCUMENTS = ("a", "b", "c")
@@ -65,7 +65,7 @@ def parse(text: str) -> Iterator[Message]:
             yield Message(fields.get("event", ""), fields.get("id"), fields.get("data", ""))
 
 
-class Socket(Client):
+class Socket(Subscriber):
     """A connection whose peer reads when the test says so."""
 
     __slots__ = ("ended", "gone", "unread")
@@ -94,7 +94,7 @@ class Socket(Client):
     def cut(self) -> None:
         if not self.gone:
             self.gone = True
-            self.lost()
+            self.on_closed()
 
     def read(self) -> bytes:
         data, self.unread = self.unread, b""
@@ -142,11 +142,11 @@ class Streams(RuleBasedStateMachine):
         self.log = EventLog("amqp://nowhere")
         self.log._replace(Ring(self.entries[0].position, max_bytes=RING_BYTES))
         self.log._attached.set()
-        self.log._replays = FakeReplays(self)
+        self.log._replays = FakeHistoryReader(self)
         self.hub = self.loop.run_until_complete(self._make_hub())
 
     async def _make_hub(self) -> Hub:
-        return Hub(self.log, Limits())
+        return Hub(self.log, StreamLimits())
 
     def _entry(self, offset: int, document_id: str, status: str, owner: str | None) -> Entry:
         event = StatusEvent(
@@ -292,7 +292,7 @@ class Streams(RuleBasedStateMachine):
         socket = person.socket = Socket()
 
         async def open_stream() -> None:
-            self.hub.open(socket, Wish(person.view, person.last_event_id))
+            self.hub.open(socket, StreamRequest(person.view, person.last_event_id))
 
         self.loop.run_until_complete(open_stream())
 
@@ -318,7 +318,7 @@ class Streams(RuleBasedStateMachine):
         self.loop.close()
 
 
-class FakeReplays(history.Replays):
+class FakeHistoryReader(history.HistoryReader):
     """Replays whose stream is the model's list, with a broker's manners at both ends."""
 
     def __init__(self, model: Streams) -> None:
@@ -328,15 +328,15 @@ class FakeReplays(history.Replays):
     async def _read(self, start: int, until: int) -> Segment:
         await asyncio.sleep(0)
         following = [entry for entry in self.model.kept() if entry.offset >= start]
-        return Segment(start, following[: history.PIECE + 1])
+        return Segment(start, following[: history.SLICE_ENTRIES + 1])
 
 
 def test_every_client_sees_exactly_the_visible_events_after_its_id_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broadcaster, "REST_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(broadcaster, "PACING_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(broadcaster, "SLICE", 2)
-    monkeypatch.setattr(history, "PIECE", 4)
+    monkeypatch.setattr(history, "SLICE_ENTRIES", 4)
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     options: dict[str, Any] = {"max_examples": 80, "stateful_step_count": 40, "deadline": None}
     with capture_logs():  # thousands of clients come and go

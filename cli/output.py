@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from cli.journey import Journey
+from cli.document_progress import DocumentProgress
 from contracts.statuses import Status
 
 STYLES = {
@@ -53,7 +53,7 @@ def plain(text: str) -> str:
     return "".join("�" if unicodedata.category(sign) == "Cs" else sign for sign in kept).strip()
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Say what went wrong."""
     err().print(Text(plain(sentence), "red" if sys.stderr.isatty() else ""))
 
@@ -63,13 +63,13 @@ def status_text(status: Status) -> Text:
     return Text(status.replace("_", " "), STYLES[status])
 
 
-def chunks(journey: Journey) -> str:
+def chunks(journey: DocumentProgress) -> str:
     """How many chunks a document has, in words."""
     count = journey.chunks if journey.chunks is not None else "?"
     return f"{count} chunk{'' if count == 1 else 's'}"
 
 
-def ending(journey: Journey) -> Text:
+def ending(journey: DocumentProgress) -> Text:
     """The final line of a document."""
     name = (plain(journey.name), "bold")
     if journey.deleted:

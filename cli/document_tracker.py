@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from cli.api import Api
-from cli.events import EventStream, Notice
+from cli.document_progress import DocumentProgress
+from cli.event_stream import Event, EventStream
 from cli.failures import CommandFailed, Refused
-from cli.journey import Journey
 from contracts.events import StatusEvent
 
 EARLY_EVENTS = 10_000
@@ -21,25 +21,25 @@ DOUBT_SECONDS = 30.0
 """After so long without news the documents are fetched: the answer to an upload may have been older than
 the place where the stream began."""
 
-Moved = Callable[[Journey, dict[str, Any]], None]
+Moved = Callable[[DocumentProgress, dict[str, Any]], None]
 Answer = TypeVar("Answer")
 
 
-class Following:
+class DocumentTracker:
     """What is known of some documents; ``moved`` hears every event that tells something new of one."""
 
     def __init__(self, api: Api, stream: EventStream, moved: Moved = lambda _, __: None) -> None:
-        self.journeys: dict[str, Journey] = {}
+        self.progresses: dict[str, DocumentProgress] = {}
         self._api = api
         self._stream = stream
         self._moved = moved
-        self._early: deque[Notice] = deque(maxlen=EARLY_EVENTS)
+        self._early: deque[Event] = deque(maxlen=EARLY_EVENTS)
         self._changed = asyncio.Event()
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Following"]:
+    async def listening(self) -> AsyncIterator["DocumentTracker"]:
         """Listen while the block runs; it is entered once the stream is open. Raises what it raises."""
         self._listener = asyncio.create_task(self._listen())
         try:
@@ -49,23 +49,23 @@ class Following:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
 
-    async def add(self, journey: Journey) -> Journey:
+    async def add(self, journey: DocumentProgress) -> DocumentProgress:
         """Follow a document; what the stream told of it before is made up for."""
-        if journey.document_id in self.journeys:
-            return self.journeys[journey.document_id]
-        self.journeys[journey.document_id] = journey
+        if journey.document_id in self.progresses:
+            return self.progresses[journey.document_id]
+        self.progresses[journey.document_id] = journey
         for notice in [early for early in self._early if early.data["documentId"] == journey.document_id]:
             self._tell(notice)
         if len(self._early) == EARLY_EVENTS:
             await self._fetch(journey)
         return journey
 
-    async def until_done(self, *journeys: Journey) -> None:
+    async def until_done(self, *progresses: DocumentProgress) -> None:
         """Wait until these documents (none given: all) are done. Raises what the stream raises."""
-        await self._unless_the_stream_fails(self._all_done(journeys))
+        await self._unless_the_stream_fails(self._all_done(progresses))
 
-    async def _all_done(self, journeys: tuple[Journey, ...]) -> None:
-        while not all(journey.is_done for journey in journeys or self.journeys.values()):
+    async def _all_done(self, progresses: tuple[DocumentProgress, ...]) -> None:
+        while not all(journey.is_done for journey in progresses or self.progresses.values()):
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), DOUBT_SECONDS)
@@ -91,13 +91,13 @@ class Following:
                     self._connected.set()
                 elif notice.kind == "reset":
                     await self._fetch_all()
-                elif notice.data.get("documentId") in self.journeys:
+                elif notice.data.get("documentId") in self.progresses:
                     self._tell(notice)
                 elif notice.kind == "document_processing":
                     self._early.append(notice)
 
-    def _tell(self, notice: Notice) -> None:
-        journey = self.journeys.get(str(notice.data.get("documentId")))
+    def _tell(self, notice: Event) -> None:
+        journey = self.progresses.get(str(notice.data.get("documentId")))
         if journey is None:
             return
         if notice.kind == "document_deleted":
@@ -109,12 +109,12 @@ class Following:
         self._changed.set()
 
     async def _fetch_all(self) -> None:
-        for journey in [each for each in self.journeys.values() if not each.is_done]:
+        for journey in [each for each in self.progresses.values() if not each.is_done]:
             # A server that is away is the stream's to report, and this is done again.
             with suppress(CommandFailed):
                 await self._fetch(journey)
 
-    async def _fetch(self, journey: Journey) -> None:
+    async def _fetch(self, journey: DocumentProgress) -> None:
         try:
             journey.describe(await self._api.document(journey.document_id))
         except Refused as refusal:
@@ -124,7 +124,7 @@ class Following:
         self._changed.set()
 
 
-def status_event(notice: Notice) -> StatusEvent | None:
+def status_event(notice: Event) -> StatusEvent | None:
     """Read the status event; None where the server is newer and says something unknown."""
     try:
         return StatusEvent.model_validate(notice.data)

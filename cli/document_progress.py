@@ -9,7 +9,7 @@ from contracts.statuses import RANK, TERMINAL, Status
 
 
 @dataclass
-class Journey:
+class DocumentProgress:
     """One document on its way; ``done`` of ``total`` pages or chunks in this stage, 0 where unknown."""
 
     document_id: str
@@ -24,7 +24,7 @@ class Journey:
     deleted: bool = False
 
     @classmethod
-    def of(cls, document: Document, name: str) -> "Journey":
+    def of(cls, document: Document, name: str) -> "DocumentProgress":
         """The journey of a document as the API described it; ``name`` is what people called it."""
         # Begun at the first status, so that events which overtook the description are not taken for old.
         journey = cls(document.document_id, name, Status.PARSING_STARTED, document.attempt)

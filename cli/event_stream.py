@@ -32,7 +32,7 @@ _JITTER = random.SystemRandom()
 
 
 @dataclass(frozen=True)
-class Notice:
+class Event:
     """One event of the stream: ``kind`` is its name, ``data`` its JSON object."""
 
     kind: str
@@ -43,7 +43,7 @@ Lost = Callable[[float, CommandFailed | None], None]
 
 
 class EventStream:
-    """Iterate over it to get every Notice, for ever; ``documents`` limits it to some.
+    """Iterate over it to get every Event, for ever; ``documents`` limits it to some.
 
     Raises Unreachable or Refused when it never got through, or when the server says that trying again is
     of no use (a 4xx such as 401). ``on_lost`` hears of each cut: the seconds until it tries again, and why.
@@ -60,7 +60,7 @@ class EventStream:
         self._last_id = ""
         self._seen: dict[str, None] = {}
 
-    async def __aiter__(self) -> AsyncGenerator[Notice]:
+    async def __aiter__(self) -> AsyncGenerator[Event]:
         while True:
             failure: CommandFailed | None = None
             try:
@@ -76,7 +76,7 @@ class EventStream:
             await asyncio.sleep(delay)
             self._failures += 1
 
-    async def _one_connection(self) -> AsyncGenerator[Notice]:
+    async def _one_connection(self) -> AsyncGenerator[Event]:
         headers = {"Last-Event-ID": self.position} if self.position is not None else {}
         timeout = httpx.Timeout(10.0, read=SILENCE_SECONDS)
         self._last_id = ""
@@ -92,7 +92,7 @@ class EventStream:
                 if notice is not None:
                     yield notice
 
-    def _take(self, received: ServerSentEvent) -> Notice | None:
+    def _take(self, received: ServerSentEvent) -> Event | None:
         if received.retry is not None:
             self._retry = min(max(received.retry, 1) / 1000, LONGEST_RETRY_SECONDS)
         # The decoder repeats the last id on frames that carry none; only a new one moves the cursor.
@@ -104,14 +104,14 @@ class EventStream:
         self._note(notice)
         return notice
 
-    def _note(self, notice: Notice) -> None:
+    def _note(self, notice: Event) -> None:
         position = notice.data.get("position")
         if notice.kind == "connected":
             self._connected, self._failures = True, 0
         if isinstance(position, str) and (notice.kind == "reset" or self.position is None):
             self.position = position
 
-    def _is_repeated(self, notice: Notice) -> bool:
+    def _is_repeated(self, notice: Event) -> bool:
         event_id = notice.data.get("eventId")
         if notice.kind != "document_processing" or not isinstance(event_id, str):
             return False
@@ -139,10 +139,10 @@ async def _events_of(source: EventSource) -> AsyncIterator[ServerSentEvent]:
         ) from error
 
 
-def _read(received: ServerSentEvent) -> Notice | None:
+def _read(received: ServerSentEvent) -> Event | None:
     """None for a frame without data (one that only moves the cursor), or with data that is no object."""
     try:
         data = json.loads(received.data)
     except ValueError:
         return None
-    return Notice(received.event, data) if isinstance(data, dict) else None
+    return Event(received.event, data) if isinstance(data, dict) else None
