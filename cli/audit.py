@@ -18,12 +18,12 @@ async def audit(tolerance_seconds: float) -> int:
         from services.runtime.database.engine import create_engine, required_database_url
         from services.runtime.errors import is_transient
         from services.runtime.object_store import ObjectStore
-        from services.runtime.process.settings import Settings
+        from services.runtime.process.settings import CommonSettings
     except ImportError as error:
         raise CommandFailed(
             f"The audit needs what the API is installed with: {error.name} is missing"
         ) from error
-    settings = Settings.read()
+    settings = CommonSettings.read()
     rabbitmq_url = settings.rabbitmq_url
     if "rabbitmq_url" not in settings.model_fields_set:
         rabbitmq_url = _private_url(settings.data_dir) or rabbitmq_url

@@ -11,9 +11,9 @@ from aio_pika.exceptions import AMQPError
 
 from local.environment import read_environment
 from local.ports import claim_name
-from services.runtime.process.settings import Settings
+from services.runtime.process.settings import CommonSettings
 
-USUAL_URL = str(Settings.model_fields["rabbitmq_url"].default)
+USUAL_URL = str(CommonSettings.model_fields["rabbitmq_url"].default)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = b"\x01"
 

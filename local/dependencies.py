@@ -10,7 +10,7 @@ from local.failures import StartFailed
 from local.managed_process import ManagedProcess
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
-from services.runtime.process.settings import Settings
+from services.runtime.process.settings import CommonSettings
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Dependencies:
         return f"starting; broker: {broker}, database: {database}"
 
 
-def find_dependencies(settings: Settings, directory: DataDir) -> Dependencies:
+def find_dependencies(settings: CommonSettings, directory: DataDir) -> Dependencies:
     """Decide where broker and database come from. Raises StartFailed when there can be no broker."""
     parts: list[ManagedProcess] = []
     rabbitmq_url = settings.rabbitmq_url if "rabbitmq_url" in settings.model_fields_set else usual_broker()

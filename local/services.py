@@ -4,12 +4,12 @@ import os
 from collections.abc import Mapping
 
 from local.dependencies import Dependencies
+from local.local_settings import WORKERS, LocalSettings
 from local.ports import claim_first, claim_given
 from local.service import Service, module_command
 from local.terminal import Terminal
-from services.runtime.process.settings import Settings
 
-NAMES = ("api", "parser", "embedder")
+NAMES = ("api", *WORKERS)
 SLOW = "embedder"
 """Loads its model while the broker boots; each takes seconds."""
 
@@ -18,12 +18,12 @@ EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where it is aske
 
 
 def build_services(
-    settings: Settings, foundation: Dependencies, terminal: Terminal, package: str
+    settings: LocalSettings, foundation: Dependencies, terminal: Terminal, package: str
 ) -> list[Service]:
     """The services, modules of ``package``, not yet started, with their ports claimed. Raises StartFailed."""
     ports = claim_ports(settings)
     env = environment(settings, foundation, ports, interactive=terminal.interactive)
-    hosts = {"api": host_to_ask(settings.host)}
+    hosts = {"api": host_to_ask(settings.api.host)}
     return [
         Service(
             name,
@@ -37,19 +37,19 @@ def build_services(
     ]
 
 
-def claim_ports(settings: Settings) -> dict[str, int]:
+def claim_ports(settings: LocalSettings) -> dict[str, int]:
     """Each service's port. One that was asked for is taken as it is, or StartFailed says that it can't be."""
-    ports = {"api": claim_given(settings.port, settings.host, "PORT")}
-    for name in ("parser", "embedder"):
-        field = f"{name}_health_port"
-        wanted: int = getattr(settings, field)
-        asked_for = field in settings.model_fields_set
-        ports[name] = claim_given(wanted, LOOPBACK, field.upper()) if asked_for else claim_first(wanted)
+    ports = {"api": claim_given(settings.api.port, settings.api.host, "PORT")}
+    for service, worker in settings.workers.items():
+        field = health_port(service)
+        wanted: int = getattr(worker, field)
+        asked_for = field in worker.model_fields_set
+        ports[service] = claim_given(wanted, LOOPBACK, field.upper()) if asked_for else claim_first(wanted)
     return ports
 
 
 def environment(
-    settings: Settings, foundation: Dependencies, ports: Mapping[str, int], *, interactive: bool
+    settings: LocalSettings, foundation: Dependencies, ports: Mapping[str, int], *, interactive: bool
 ) -> dict[str, str]:
     """The environment of every service: the caller's, and what was decided here."""
     return {
@@ -57,11 +57,15 @@ def environment(
         **os.environ,
         "RABBITMQ_URL": foundation.rabbitmq_url,
         "DATABASE_URL": foundation.database_url,
-        "DATA_DIR": str(settings.data_dir.resolve()),
+        "DATA_DIR": str(settings.api.data_dir.resolve()),
         "PORT": str(ports["api"]),
-        "PARSER_HEALTH_PORT": str(ports["parser"]),
-        "EMBEDDER_HEALTH_PORT": str(ports["embedder"]),
+        **{health_port(service).upper(): str(ports[service]) for service in settings.workers},
     }
+
+
+def health_port(service: str) -> str:
+    """The name of the setting that says where a worker answers for its health."""
+    return f"{service}_health_port"
 
 
 def host_to_ask(host: str) -> str:

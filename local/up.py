@@ -7,12 +7,12 @@ from local.data_dir import DataDir
 from local.dependencies import Dependencies, find_dependencies, without_password
 from local.environment import read_environment
 from local.failures import StartFailed
+from local.local_settings import LocalSettings
 from local.make import make_was_told_to_stop
 from local.service import Service
 from local.services import NAMES, build_services
 from local.supervisor import Interrupted, Supervisor
 from local.terminal import Terminal
-from services.runtime.process.settings import Settings
 
 INTERRUPTED = 130
 
@@ -20,11 +20,11 @@ INTERRUPTED = 130
 def main(package: str = "services") -> int:
     """Run the whole system until Ctrl-C; the exit status. ``package`` holds the modules of the services."""
     read_environment()
-    settings = Settings.read()
+    settings = LocalSettings.read()
     terminal = Terminal(NAMES)
     try:
-        directory = DataDir(settings.data_dir).acquire()
-        foundation = find_dependencies(settings, directory)
+        directory = DataDir(settings.api.data_dir).acquire()
+        foundation = find_dependencies(settings.api, directory)
         services = build_services(settings, foundation, terminal, package)
     except StartFailed as failure:
         sys.stderr.write(f"{failure}\n")

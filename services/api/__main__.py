@@ -8,11 +8,11 @@ from types import FrameType
 
 import uvicorn
 
+from services.api.api_settings import ApiSettings
 from services.api.app import create_app
 from services.api.parts import Parts
 from services.api.stream.transport_subscriber import StreamProtocol
 from services.runtime.process.logging import configure_logging
-from services.runtime.process.settings import Settings
 
 BACKLOG = 4096
 """Connections that wait to be accepted: all clients come back at once after a restart."""
@@ -63,7 +63,7 @@ class DrainingServer(uvicorn.Server):
 
 def main() -> None:
     """Read the settings, and serve until a signal."""
-    settings = Settings.read()
+    settings = ApiSettings.read()
     configure_logging(settings, "api")
     _allow_many_files()
     app = create_app(settings)

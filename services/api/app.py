@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from services.api.access.caller import Access, refuse_open_door
 from services.api.access.tickets import Tickets, run_ticket_expiry
 from services.api.access.tokens import create_tokens
+from services.api.api_settings import ApiSettings
 from services.api.documents.admission import Admission
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
@@ -50,7 +51,6 @@ from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.background import cancel_all, supervise
-from services.runtime.process.settings import Settings
 
 START_SECONDS = 60.0
 """How long the broker may take to show the cancel_all of the log; then the start is given up."""
@@ -58,7 +58,7 @@ PATIENCE_SECONDS = 5.0
 """How long a request waits for the broker's confirm; then it is answered 503."""
 
 
-def create_parts(settings: Settings) -> Parts:
+def create_parts(settings: ApiSettings) -> Parts:
     """Wire everything; no connection is opened here."""
     database_url = required_database_url(settings)
     engine = create_engine(database_url, pool_size=15)
@@ -98,7 +98,7 @@ def create_parts(settings: Settings) -> Parts:
     )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: ApiSettings) -> FastAPI:
     """The ASGI application; connections open in its lifespan."""
     refuse_open_door(settings)
     parts = create_parts(settings)

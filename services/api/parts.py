@@ -7,6 +7,7 @@ from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.caller import Access
+from services.api.api_settings import ApiSettings
 from services.api.documents.admission import Admission
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
@@ -19,14 +20,13 @@ from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.messaging.publisher import Publisher
-from services.runtime.process.settings import Settings
 
 
 @dataclass(frozen=True)
 class Parts:
     """Wired once, by ``services.api.app``."""
 
-    settings: Settings
+    settings: ApiSettings
     database_url: str
     engine: AsyncEngine
     broker: RabbitBroker

@@ -3,15 +3,15 @@
 import sys
 
 from services.embedder.app import create_app
+from services.embedder.embedder_settings import EmbedderSettings
 from services.embedder.embedding_model import ModelUnavailable
 from services.runtime.process.logging import configure_logging
-from services.runtime.process.settings import Settings
 from services.runtime.process.worker import serve_worker
 
 
 def main() -> None:
     """Read the settings, and serve until a signal."""
-    settings = Settings.read()
+    settings = EmbedderSettings.read()
     configure_logging(settings, "embedder")
     try:
         app = create_app(settings)

@@ -14,6 +14,7 @@ from contracts import topology
 from contracts.commands import EmbedChunks, EmbedQuery
 from services.embedder.batcher import Batcher
 from services.embedder.embed_command import EmbedCommandHandler
+from services.embedder.embedder_settings import EmbedderSettings
 from services.embedder.embedding_model import EmbeddingModel, load_model
 from services.embedder.query import embed_query, reply
 from services.lifecycle.intake import resolve_command
@@ -27,14 +28,13 @@ from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.background import stop_process
 from services.runtime.process.health import broker_check, database_check
-from services.runtime.process.settings import Settings
 from services.runtime.process.worker import worker_app
 
 PREFETCH = 12
 """Batches in hand at once: enough to fill the model's own batches from several documents."""
 
 
-def create_app(settings: Settings, model: EmbeddingModel | None = None) -> AsgiFastStream:
+def create_app(settings: EmbedderSettings, model: EmbeddingModel | None = None) -> AsgiFastStream:
     """Wire the embedder, with ``model`` in place of that of the settings; connections open in its lifespan."""
     registry = CollectorRegistry()
     database_url = required_database_url(settings)

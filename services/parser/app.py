@@ -15,6 +15,7 @@ from contracts.commands import ParseDocument
 from services.lifecycle.intake import resolve_command
 from services.lifecycle.status_reporter import StatusReporter
 from services.parser.parse_command import ParseCommandHandler
+from services.parser.parser_settings import ParserSettings
 from services.parser.sandbox import Sandbox
 from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
@@ -24,11 +25,10 @@ from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.health import broker_check, database_check
-from services.runtime.process.settings import Settings
 from services.runtime.process.worker import worker_app
 
 
-def create_app(settings: Settings) -> AsgiFastStream:
+def create_app(settings: ParserSettings) -> AsgiFastStream:
     """Wire the parser; connections open in its lifespan."""
     registry = CollectorRegistry()
     database_url = required_database_url(settings)
@@ -77,7 +77,7 @@ def _router(parsing: ParseCommandHandler, *, prefetch: int) -> RabbitRouter:
     return router
 
 
-def _sandbox(settings: Settings) -> Sandbox:
+def _sandbox(settings: ParserSettings) -> Sandbox:
     return Sandbox(
         processes=settings.parse_concurrency,
         memory_bytes=settings.parse_memory_bytes,

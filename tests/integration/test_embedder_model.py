@@ -19,7 +19,7 @@ from services.embedder.backends.sentence_transformers_backend import (
 )
 from services.embedder.checksum import bundled_model
 from services.embedder.embedding_model import EmbeddingModel, ModelUnavailable, Vectors, load_model
-from services.runtime.process.settings import MODEL
+from services.runtime.process.worker_settings import BUNDLED_MODEL
 
 TEXTS = [
     text[start : start + length]
@@ -35,7 +35,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def model() -> EmbeddingModel:
-    return load_model(MODEL, threads=2)
+    return load_model(BUNDLED_MODEL, threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def encode(plain: SentenceTransformer, texts: list[str]) -> Vectors:
 
 def test_the_carried_model_loads_without_a_call_to_the_network(calls_to_the_network: list[object]) -> None:
     model = load_model("all-MiniLM-L6-v2", threads=1)
-    assert (model.name, model.dimensions, model.max_tokens) == (MODEL, 384, 256)
+    assert (model.name, model.dimensions, model.max_tokens) == (BUNDLED_MODEL, 384, 256)
     assert calls_to_the_network == []
 
 

@@ -105,10 +105,10 @@ async def test_commands_tell_their_type_and_their_document_in_the_management_ui(
     from contracts.commands import ParseDocument
     from services.runtime.messaging.broker import create_broker
     from services.runtime.messaging.publisher import Publisher
-    from services.runtime.process.settings import Settings
+    from services.runtime.process.settings import CommonSettings
 
     await declare_topology(vhost_url)
-    broker = create_broker(Settings(rabbitmq_url=vhost_url), "api")
+    broker = create_broker(CommonSettings(rabbitmq_url=vhost_url), "api")
     await broker.start()
     try:
         await Publisher(broker).command(ParseDocument(document_id="d1", attempt=3))

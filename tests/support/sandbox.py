@@ -1,7 +1,7 @@
 """The parser's real sandbox, with the limits that a test wants."""
 
 from services.parser.sandbox import Sandbox
-from services.runtime.process.settings import MODEL
+from services.runtime.process.worker_settings import BUNDLED_MODEL
 
 MEGABYTE = 1_048_576
 
@@ -15,7 +15,7 @@ def sandbox(
         memory_bytes=memory_mb * MEGABYTE,
         timeout_seconds=seconds,
         documents_per_process=recycled_after,
-        embedding_model=MODEL,
+        embedding_model=BUNDLED_MODEL,
     )
 
 

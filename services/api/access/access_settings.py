@@ -1,4 +1,4 @@
-"""What operators may set about who gets in: tokens, producers' signatures, rates, other origins."""
+"""The settings of who gets in: tokens, producers' signatures, rates, other origins."""
 
 import base64
 import binascii
@@ -17,8 +17,9 @@ _OWNERS = TypeAdapter(dict[str, frozenset[str]])
 
 
 class AccessSettings(BaseSettings):
-    """The part of the settings that the API's doors read. Secrets are kept out of ``repr``."""
+    """The part of the API's settings that tell callers apart. Secrets are kept out of ``repr``."""
 
+    auth_disabled: bool = False
     auth_jwt_secret: str | None = Field(default=None, repr=False)
     auth_jwks_url: str | None = None
     auth_jwt_audience: str | None = None

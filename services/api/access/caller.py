@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, true
 from services.api.access.origins import LOOPBACK, refuse_other_hosts, refuse_other_origins
 from services.api.access.tickets import InvalidTicket, Tickets
 from services.api.access.tokens import ADMIN, Claims, InvalidToken, Tokens
+from services.api.api_settings import ApiSettings
 from services.api.http.problems import Problem
 from services.api.http.rates import USER, Rates
 from services.runtime.database.tables import documents
 from services.runtime.process.logging import get_logger
-from services.runtime.process.settings import Settings
 
 COOKIE = "stagecast_token"
 
@@ -150,7 +150,7 @@ async def administrator(who: AnyCaller) -> Caller:
     return who
 
 
-def refuse_open_door(settings: Settings) -> None:
+def refuse_open_door(settings: ApiSettings) -> None:
     """Stop the start when anybody on the network could do anything."""
     if settings.asks_for_tokens or settings.auth_disabled or settings.host in LOOPBACK:
         return

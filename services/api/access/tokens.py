@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import jwt
 
+from services.api.access.access_settings import AccessSettings
 from services.api.access.signing_keys import SigningKeys, UnknownKey
 from services.runtime.process.logging import get_logger
-from services.runtime.process.settings import Settings
 
 MAX_TOKEN_CHARACTERS = 8192
 MAX_OWNER_CHARACTERS = 256
@@ -135,7 +135,7 @@ class PublishedKeyTokens:
         await self.keys.close()
 
 
-def create_tokens(settings: Settings) -> Tokens | None:
+def create_tokens(settings: AccessSettings) -> Tokens | None:
     """Tokens as the settings want them; None where none are asked for."""
     rules = Rules(settings.auth_jwt_audience, settings.auth_jwt_issuer, settings.auth_leeway_seconds)
     if settings.auth_jwt_secret:

@@ -15,9 +15,9 @@ from typing import Any
 from throttled.asyncio import RateLimiterType, Throttled
 from throttled.asyncio.store import BaseStore, MemoryStore, RedisStore
 
+from services.api.access.access_settings import AccessSettings
 from services.api.http.problems import Problem
 from services.runtime.process.logging import get_logger
-from services.runtime.process.settings import Settings
 
 ADDRESS, USER, PRODUCER = "address", "user", "producer"
 TRACKED = 100_000
@@ -35,7 +35,7 @@ log = get_logger(__name__)
 class Rates:
     """One bucket per address, user and producer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AccessSettings) -> None:
         store = _store(settings.rate_store_url)
         self._quotas = {
             ADDRESS: settings.rate_per_address,

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
@@ -25,7 +26,6 @@ from services.runtime.errors import Superseded
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.background import run_step
 from services.runtime.process.logging import get_logger
-from services.runtime.process.settings import Settings
 
 RECEIPTS_KEPT = timedelta(days=4)
 BATCH = 100
@@ -41,7 +41,7 @@ class Sweeper:
     publisher: Publisher
     reporter: StatusReporter
     deletion: Deletion
-    settings: Settings
+    settings: ApiSettings
 
     @property
     def grace(self) -> timedelta:

@@ -16,8 +16,8 @@ from faststream.rabbit import RabbitBroker
 from contracts import topology
 from contracts.commands import EmbedChunks, EmbedQuery, ParseDocument, QueryEmbedding
 from contracts.events import DocumentDeleted, StatusEvent
+from services.api.api_settings import ApiSettings
 from services.runtime.messaging.broker import passive_exchange, passive_queue
-from services.runtime.process.settings import Settings
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -45,7 +45,7 @@ PAGE = """<!doctype html>
 """What stands in the viewer's element is read where no script runs."""
 
 
-def asyncapi_router(settings: Settings) -> APIRouter:
+def asyncapi_router(settings: ApiSettings) -> APIRouter:
     """The specification as HTML and as JSON."""
     specification = AsyncAPI(
         describe_queues(settings.rabbitmq_url),

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from standardwebhooks.webhooks import Webhook as Signature
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from services.api.access.access_settings import secret_bytes
+from services.api.access.access_settings import AccessSettings, secret_bytes
 from services.api.http.problems import Problem
-from services.runtime.process.settings import Settings
 
 MAX_SIGNATURES = 8
 """In one header; each is tried with each secret."""
@@ -38,7 +37,7 @@ class Producers:
     requires_signature: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> "Producers":
+    def of(cls, settings: AccessSettings) -> "Producers":
         """The producers that the settings name."""
         owners = settings.producer_owners
         known = tuple(

@@ -6,7 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.runtime.process.settings import Settings
+from services.runtime.process.settings import CommonSettings
 
 _KEEPALIVES = {
     "keepalives_idle": 30,
@@ -51,7 +51,7 @@ async def _register(connection: AsyncConnection) -> None:
     await register_vector_async(connection)
 
 
-def required_database_url(settings: Settings) -> str:
+def required_database_url(settings: CommonSettings) -> str:
     """DATABASE_URL, else the address of the embedded server in DATA_DIR, which ``make up`` starts."""
     if settings.database_url:
         return settings.database_url

@@ -9,11 +9,11 @@ from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchang
 from faststream.rabbit.schemas.queue import QueueType
 
 from contracts import topology
-from services.runtime.process.settings import Settings
+from services.runtime.process.settings import CommonSettings
 
 
 def create_broker(
-    settings: Settings, service: str, middlewares: Sequence[BrokerMiddleware[Any, Any]] = ()
+    settings: CommonSettings, service: str, middlewares: Sequence[BrokerMiddleware[Any, Any]] = ()
 ) -> RabbitBroker:
     """A broker that raises when a message can't be routed, instead of losing it silently."""
     return RabbitBroker(

@@ -7,7 +7,7 @@ import structlog
 from structlog.stdlib import BoundLogger
 from structlog.types import Processor
 
-from services.runtime.process.settings import Settings
+from services.runtime.process.settings import CommonSettings
 
 _THIRD_PARTY_WARNINGS_ONLY = (
     "aio_pika",
@@ -19,7 +19,7 @@ _THIRD_PARTY_WARNINGS_ONLY = (
 )
 
 
-def configure_logging(settings: Settings, service: str) -> None:
+def configure_logging(settings: CommonSettings, service: str) -> None:
     """Route structlog and the standard library's logging to one renderer on standard error."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -46,7 +46,7 @@ def configure_logging(settings: Settings, service: str) -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
-def _renderers(settings: Settings) -> list[Processor]:
+def _renderers(settings: CommonSettings) -> list[Processor]:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if as_json:

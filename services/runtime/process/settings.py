@@ -1,6 +1,7 @@
-"""What operators may set: environment variables, read once at start.
+"""The settings that every process reads: environment variables, read once at start.
 
-A wrong value stops the start with a sentence that names it. ``.env.example`` lists all, with defaults.
+A wrong value stops the start with a sentence that names it. Each process has a class of its own, which names
+only what it reads besides; ``.env.example`` lists all, with defaults.
 """
 
 import sys
@@ -9,48 +10,24 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import SettingsConfigDict
-
-from services.api.access.access_settings import AccessSettings
-from services.runtime.process.resilience_settings import ResilienceSettings
-
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(AccessSettings, ResilienceSettings):
-    """Settings of every service; each reads those that concern it."""
+class CommonSettings(BaseSettings):
+    """Addresses of broker, database and object store, logs, and the end of a process."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=3000, ge=0, le=65535)
-    health_host: str = "127.0.0.1"
-    parser_health_port: int = Field(default=3001, ge=0, le=65535)
-    embedder_health_port: int = Field(default=3002, ge=0, le=65535)
 
     rabbitmq_url: str = Field(default="amqp://guest:guest@localhost:5672/", repr=False)
     database_url: str | None = Field(default=None, repr=False)
     storage_url: str | None = None
     data_dir: Path = Path("data")
 
-    auth_disabled: bool = False
-
-    embedding_model: str = MODEL
-    pdf_engine: Literal["auto", "pypdf", "pdfium"] = "auto"
-    heartbeat_seconds: float = Field(default=30, gt=0)
-    event_lease_seconds: float = Field(default=3600, gt=0)
-    event_connections: int = Field(default=20_000, ge=1)
-    event_connections_per_user: int = Field(default=100, ge=1)
-    max_upload_bytes: int = Field(default=104_857_600, gt=0)
-
-    parse_concurrency: int = Field(default=2, ge=1, le=64)
-    parse_timeout_seconds: float = Field(default=600, gt=0)
-    parse_memory_bytes: int = Field(default=2_147_483_648, ge=268_435_456)
-    embed_batch_chunks: int = Field(default=32, ge=1, le=1024)
-    embed_threads: int = Field(default=2, ge=1, le=256)
-
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
+
+    shutdown_seconds: float = Field(default=15, gt=0)
+    """What a process may take to finish the messages that it has in hand before they are given back."""
 
     @field_validator("rabbitmq_url")
     @classmethod
@@ -77,7 +54,7 @@ class Settings(AccessSettings, ResilienceSettings):
 
     @property
     def object_store_url(self) -> str:
-        """Where documents' bytes are kept."""
+        """The URL of the store that keeps documents' bytes."""
         return self.storage_url or (self.data_dir.resolve() / "objects").as_uri()
 
     @classmethod

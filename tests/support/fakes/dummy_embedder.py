@@ -1,14 +1,14 @@
 """The embedder with a model that needs no weights, so that it starts in a second: ``python -m`` this."""
 
 from services.embedder.app import create_app
+from services.embedder.embedder_settings import EmbedderSettings
 from services.embedder.embedding_model import DummyModel
 from services.runtime.process.logging import configure_logging
-from services.runtime.process.settings import Settings
 from services.runtime.process.worker import serve_worker
 
 
 def main() -> None:
-    settings = Settings.read()
+    settings = EmbedderSettings.read()
     configure_logging(settings, "embedder")
     app = create_app(settings, DummyModel())
     serve_worker(app, settings.embedder_health_port, settings.health_host)

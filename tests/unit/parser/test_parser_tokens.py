@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from services.parser.tokenizer import PACKAGED, ModelTokenizer
-from services.runtime.process.settings import MODEL
+from services.runtime.process.worker_settings import BUNDLED_MODEL
 
 
 def test_special_tokens_are_counted_and_nothing_is_cut_or_filled_up() -> None:
-    tokenizer = ModelTokenizer.load(MODEL)
+    tokenizer = ModelTokenizer.load(BUNDLED_MODEL)
     assert (tokenizer.limit, tokenizer.special) == (256, 2)
     assert tokenizer.count(["hello", "hello " * 1000]) == [3, 1002]
 

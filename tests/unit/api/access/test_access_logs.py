@@ -7,12 +7,14 @@ import pytest
 from structlog.stdlib import ProcessorFormatter
 
 from services.runtime.process.logging import _renderers
-from services.runtime.process.settings import Settings
+from services.runtime.process.settings import CommonSettings
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_a_traceback_in_the_log_shows_no_values(log_format: str) -> None:
-    formatter = ProcessorFormatter(processors=_renderers(Settings.model_validate({"log_format": log_format})))
+    formatter = ProcessorFormatter(
+        processors=_renderers(CommonSettings.model_validate({"log_format": log_format}))
+    )
     key = "".join(["plan", "ted-", "key"])
     try:
         _meet_a_bug(key)

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
+from services.api.access.access_settings import AccessSettings
 from services.api.http.problems import Problem
 from services.api.http.rates import ADDRESS, TRACKED, USER, Rates, address_key, rate_headers
-from services.runtime.process.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_bucket_that_is_empty_refuses_and_the_next_one_does_not() -> None:
-    rates = Rates(Settings(rate_per_user="2/minute"))
+    rates = Rates(AccessSettings(rate_per_user="2/minute"))
     scope: dict[str, Any] = {}
 
     await rates.count(scope, USER, "alice")
@@ -27,7 +27,7 @@ async def test_a_bucket_that_is_empty_refuses_and_the_next_one_does_not() -> Non
 
 
 async def test_the_headers_tell_each_bucket_that_was_counted() -> None:
-    rates = Rates(Settings(rate_per_address="100/minute burst 20", rate_per_user="7/hour"))
+    rates = Rates(AccessSettings(rate_per_address="100/minute burst 20", rate_per_user="7/hour"))
     scope: dict[str, Any] = {}
     await rates.count(scope, ADDRESS, "10.0.0.1")
     await rates.count(scope, USER, "alice")
@@ -40,7 +40,7 @@ async def test_the_headers_tell_each_bucket_that_was_counted() -> None:
 
 
 async def test_many_addresses_make_the_table_no_larger() -> None:
-    rates = Rates(Settings())
+    rates = Rates(AccessSettings())
     store: Any = rates._buckets[ADDRESS]._store._backend
     assert store.max_size == TRACKED
     store.max_size = 100
@@ -51,7 +51,7 @@ async def test_many_addresses_make_the_table_no_larger() -> None:
 
 
 async def test_while_a_shared_store_is_away_everybody_passes() -> None:
-    rates = Rates(Settings(rate_store_url="redis://127.0.0.1:1/0", rate_per_user="1/day"))
+    rates = Rates(AccessSettings(rate_store_url="redis://127.0.0.1:1/0", rate_per_user="1/day"))
 
     for _ in range(3):
         await rates.count({}, USER, "alice")

@@ -6,7 +6,7 @@ import pytest
 
 from services.api.access.access_settings import secret_bytes
 from services.api.access.caller import refuse_open_door
-from services.runtime.process.settings import Settings
+from services.api.api_settings import ApiSettings
 
 LONG = "a-shared-secret-of-thirty-two-bytes!"
 
@@ -36,7 +36,7 @@ def test_a_wrong_value_stops_the_start_and_is_not_repeated(
         monkeypatch.setenv(name, value)
 
     with pytest.raises(SystemExit):
-        Settings.read()
+        ApiSettings.read()
 
     said = capsys.readouterr().err
     assert named in said
@@ -44,7 +44,7 @@ def test_a_wrong_value_stops_the_start_and_is_not_repeated(
 
 
 def test_secrets_are_not_in_what_settings_look_like() -> None:
-    settings = Settings(
+    settings = ApiSettings(
         auth_jwt_secret="planted-" + LONG, internal_api_key="planted", rabbitmq_url="amqp://u:planted@host/"
     )
 
@@ -58,7 +58,7 @@ def test_a_key_signs_with_its_bytes_or_with_what_follows_whsec() -> None:
 
 
 def test_keys_with_padding_and_names_are_told_apart() -> None:
-    settings = Settings(internal_api_key="bare, acme=whsec_YQ==, whsec_Yg==, acme=x==")
+    settings = ApiSettings(internal_api_key="bare, acme=whsec_YQ==, whsec_Yg==, acme=x==")
 
     assert settings.producer_keys == {"internal": ("bare", "whsec_Yg=="), "acme": ("whsec_YQ==", "x==")}
 
@@ -66,15 +66,15 @@ def test_keys_with_padding_and_names_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        Settings(),
-        Settings(host="0.0.0.0", auth_disabled=True),
-        Settings(host="0.0.0.0", auth_jwt_secret=LONG),
+        ApiSettings(),
+        ApiSettings(host="0.0.0.0", auth_disabled=True),
+        ApiSettings(host="0.0.0.0", auth_jwt_secret=LONG),
     ],
 )
-def test_a_door_is_open_only_where_that_is_meant(settings: Settings) -> None:
+def test_a_door_is_open_only_where_that_is_meant(settings: ApiSettings) -> None:
     refuse_open_door(settings)
 
 
 def test_an_open_door_to_everybody_stops_the_start() -> None:
     with pytest.raises(SystemExit, match="AUTH_JWT_SECRET"):
-        refuse_open_door(Settings(host="0.0.0.0"))
+        refuse_open_door(ApiSettings(host="0.0.0.0"))

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from services.api.access.access_settings import AccessSettings
 from services.api.access.signing_keys import (
     COOLDOWN_SECONDS,
     FRESH_SECONDS,
@@ -28,7 +29,6 @@ from services.api.access.tokens import (
     create_tokens,
 )
 from services.runtime.errors import Unavailable
-from services.runtime.process.settings import Settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")]
 
@@ -188,7 +188,7 @@ async def test_an_audience_that_is_not_asked_for_is_somebody_elses() -> None:
 
 
 async def test_a_short_secret_is_warned_of_and_works() -> None:
-    tokens = create_tokens(Settings(auth_jwt_secret="short"))
+    tokens = create_tokens(AccessSettings(auth_jwt_secret="short"))
     assert tokens is not None
 
     claims = await tokens.read(jwt.encode({"sub": "alice"}, "short", algorithm="HS256"))

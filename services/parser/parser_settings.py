@@ -1,0 +1,18 @@
+"""The settings of the parser."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from services.runtime.process.worker_settings import WorkerSettings
+
+
+class ParserSettings(WorkerSettings):
+    """What one parser does at a time, what a document may take, and the size of embedding commands."""
+
+    parser_health_port: int = Field(default=3001, ge=0, le=65535)
+    pdf_engine: Literal["auto", "pypdf", "pdfium"] = "auto"
+    parse_concurrency: int = Field(default=2, ge=1, le=64)
+    parse_timeout_seconds: float = Field(default=600, gt=0)
+    parse_memory_bytes: int = Field(default=2_147_483_648, ge=268_435_456)
+    embed_batch_chunks: int = Field(default=32, ge=1, le=1024)
