@@ -1,6 +1,10 @@
-"""Why a document failed: the codes that the outside sees, and the one error type that carries them."""
+"""Why a document failed: the codes that the outside sees, and the root of expected errors."""
 
 from enum import StrEnum
+
+
+class StagecastError(Exception):
+    """The root of what is expected to go wrong."""
 
 
 class Stage(StrEnum):
@@ -41,7 +45,7 @@ RETRYABLE = frozenset(
 """Codes for which the same bytes may succeed another time; the others are properties of the file."""
 
 
-class DocumentFailed(Exception):
+class DocumentFailed(StagecastError):
     """A document can't be processed, for a reason that its owner is told.
 
     ``message`` is a sentence for people; ``code`` is what programs switch on.
@@ -56,7 +60,3 @@ class DocumentFailed(Exception):
     def retryable(self) -> bool:
         """Whether the same bytes may succeed another time."""
         return self.code in RETRYABLE
-
-    def __reduce__(self) -> tuple[type["DocumentFailed"], tuple[FailureCode, str]]:
-        # The default would pickle one argument only, and the error crosses a process boundary.
-        return type(self), (self.code, self.message)

@@ -30,5 +30,26 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
 
 TERMINAL = frozenset(status for status, followers in FOLLOWS.items() if not followers)
 
+SENTENCES: dict[Status, str] = {
+    Status.PARSING_STARTED: "The document waits to be parsed.",
+    Status.PARSING: "The document is being parsed.",
+    Status.PARSED: "The document was parsed.",
+    Status.EMBEDDING: "The document is being embedded.",
+    Status.EMBEDDED: "The document was embedded.",
+    Status.FAILED: "The document could not be processed.",
+}
+"""What people are told where nobody says more."""
+
 RANK: dict[Status, int] = {status: rank for rank, status in enumerate(FOLLOWS)}
 """How far along a status is; two events of one attempt never take a document to a lower rank."""
+
+
+def supersedes(attempt: int, status: Status, *, known_attempt: int, known_status: Status) -> bool:
+    """Return whether news of a document count against what is known of it.
+
+    A later attempt does, an earlier one never. Within an attempt a document only moves on, and what has ended stays
+    as it ended; ``parsing`` and ``embedding`` repeat with progress.
+    """
+    if attempt != known_attempt:
+        return attempt > known_attempt
+    return known_status not in TERMINAL and RANK[status] >= RANK[known_status]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from contracts import stages
+
 Arguments = Mapping[str, str | int | bool]
 
 DELIVERY_LIMIT = 10
@@ -49,6 +51,8 @@ class Queue:
     kind: str
     bindings: tuple[tuple[Exchange, str], ...] = ()
     arguments: Arguments = field(default_factory=lambda: MappingProxyType({}))
+    may_stand_as_it_is: bool = False
+    """Its arguments have changed since a release, and it may hold what nobody wants to lose."""
 
     @property
     def declared_arguments(self) -> dict[str, str | int | bool]:
@@ -62,8 +66,6 @@ DEAD = Exchange("stagecast.dead", "topic")
 EVENTS = Exchange("stagecast.events", "topic")
 
 EXCHANGES = (COMMANDS, RETRY, DEAD, EVENTS)
-
-STAGES = ("parse", "embed")
 
 
 def work_queue(stage: str) -> Queue:
@@ -115,14 +117,16 @@ def dead_letter_queue(stage: str) -> Queue:
         "quorum",
         ((DEAD, stage),),
         MappingProxyType({"x-delivery-limit": NO_LIMIT}),
+        may_stand_as_it_is=True,
     )
 
 
-PARSE = work_queue("parse")
-EMBED = work_queue("embed")
-
 DEAD_REPORT = Queue(
-    "stagecast.dead.report", "quorum", ((DEAD, "#"),), MappingProxyType({"x-delivery-limit": NO_LIMIT})
+    "stagecast.dead.report",
+    "quorum",
+    ((DEAD, "#"),),
+    MappingProxyType({"x-delivery-limit": NO_LIMIT}),
+    may_stand_as_it_is=True,
 )
 """A copy of each dead letter, from which the API tells the owner that the document failed."""
 
@@ -146,16 +150,20 @@ LOG = Queue(
     ),
 )
 
-QUEUES = (
-    LOG,
-    DEAD_REPORT,
-    *(dead_letter_queue(stage) for stage in STAGES),
-    PARSE,
-    EMBED,
-    *(retry_queue(stage, seconds) for stage in STAGES for seconds in RETRY_SECONDS),
-    QUERY,
-)
-"""In an order in which each exists before something is dead-lettered into it."""
 
-MAY_STAND_AS_THEY_ARE = frozenset(queue.name for queue in QUEUES if queue.name.endswith((".dead", ".report")))
-"""Queues whose arguments changed since a release, and which may hold what nobody wants to lose."""
+def work_queues() -> list[Queue]:
+    """Where the commands of each stage wait."""
+    return [work_queue(spec.name) for spec in stages.STAGES]
+
+
+def queues() -> list[Queue]:
+    """Every queue, in an order in which each exists before something is dead-lettered into it."""
+    names = [spec.name for spec in stages.STAGES]
+    return [
+        LOG,
+        DEAD_REPORT,
+        *map(dead_letter_queue, names),
+        *work_queues(),
+        *(retry_queue(name, seconds) for name in names for seconds in RETRY_SECONDS),
+        QUERY,
+    ]

@@ -23,6 +23,9 @@ DOCUMENT_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 DocumentId = Annotated[str, StringConstraints(pattern=DOCUMENT_ID_PATTERN)]
 
 
+MAX_INTEGER = 2**31 - 1
+"""PostgreSQL's integer: a number beyond it fits no column, and so no schema."""
+
 MAX_DEPTH = 100
 """Of objects and arrays within each other; pydantic's reader of JSON stops at 200, and the log is read with it."""
 

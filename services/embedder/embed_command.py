@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from faststream.rabbit.message import RabbitMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import EmbedChunks
@@ -20,6 +21,7 @@ from services.embedder.vectors import (
     write_batch,
 )
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
+from services.lifecycle.intake import resolve_command
 from services.lifecycle.outcome import publish_outcome, record_outcome
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.errors import MalformedMessage, Superseded
@@ -35,6 +37,12 @@ class EmbedCommandHandler:
     batcher: Batcher
     publisher: Publisher
     reporter: StatusReporter
+
+    async def handle(self, command: EmbedChunks, message: RabbitMessage) -> None:
+        """Take a delivery: embed what it asks for, unless that is done and nobody asks again."""
+        document = await resolve_command(self.engine, self.publisher, self.reporter, command, message)
+        if document is not None:
+            await self.embed(document, command)
 
     async def embed(self, document: DocumentAttempt, command: EmbedChunks) -> None:
         """Embed one batch unless that is done; whoever completes the document reports ``embedded``.

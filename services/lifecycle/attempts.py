@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.commands import ParseDocument
-from contracts.statuses import Status
+from contracts import stages
+from contracts.statuses import SENTENCES, Status
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import documents
@@ -66,7 +66,7 @@ async def start_attempt(
             await reporter.report(
                 document,
                 Status.PARSING_STARTED,
-                "The document waits to be parsed.",
+                SENTENCES[Status.PARSING_STARTED],
                 {"size": document.size},
             )
         await send_command(engine, publisher, document)
@@ -74,7 +74,8 @@ async def start_attempt(
 
 async def send_command(engine: AsyncEngine, publisher: Publisher, document: DocumentAttempt) -> None:
     """Ask the parser for the document's current attempt. Raises Unavailable."""
-    await publisher.command(ParseDocument(document_id=document.document_id, attempt=document.attempt))
+    for one in stages.first().command.for_attempt(document.document_id, document.attempt):
+        await publisher.command(one)
     note = (
         update(documents)
         .where(documents.c.document_id == document.document_id, documents.c.attempt == document.attempt)

@@ -4,7 +4,7 @@ from faststream.rabbit.message import RabbitMessage
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.contextvars import bind_contextvars
 
-from contracts.commands import EmbedChunks, ParseDocument
+from contracts.commands import StageCommand
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
 from services.lifecycle.outcome import publish_outcome
@@ -20,7 +20,7 @@ async def resolve_command(
     engine: AsyncEngine,
     publisher: Publisher,
     reporter: StatusReporter,
-    command: ParseDocument | EmbedChunks,
+    command: StageCommand,
     message: RabbitMessage,
 ) -> DocumentAttempt | None:
     """The document to work on, or None when this attempt has ended already and nobody asked again.

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.events import StatusEvent
-from contracts.failures import DocumentFailed, Stage
+from contracts.failures import DocumentFailed
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import attempts, documents
@@ -42,7 +42,7 @@ async def fail(
     reporter: StatusReporter,
     document: DocumentAttempt,
     failure: DocumentFailed,
-    stage: Stage,
+    stage: str,
 ) -> None:
     """End an attempt as failed, and tell so. What it had stored is removed: nothing will complete it.
 
@@ -61,7 +61,7 @@ async def record_failure(
     reporter: StatusReporter,
     document: DocumentAttempt,
     failure: DocumentFailed,
-    stage: Stage,
+    stage: str,
 ) -> None:
     """``record_outcome`` for a failure; ``publish_outcome`` follows once the transaction is committed."""
     await record_outcome(connection, document, reporter.failure(document, failure, stage))

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from contracts.events import StatusEvent
-from contracts.failures import DocumentFailed, Stage
+from contracts.failures import DocumentFailed
 from contracts.statuses import Status
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.messaging.publisher import Publisher
@@ -58,12 +58,12 @@ class StatusReporter:
         await self._publisher.event(event)
         log.info("status", document_id=event.document_id, attempt=event.attempt, status=event.status.value)
 
-    def failure(self, document: DocumentAttempt, failure: DocumentFailed, stage: Stage) -> StatusEvent:
+    def failure(self, document: DocumentAttempt, failure: DocumentFailed, stage: str) -> StatusEvent:
         """The terminal ``failed`` with its reason, for people and for programs."""
         details: dict[str, JsonValue] = {
             "error": failure.message,
             "code": failure.code.value,
-            "stage": stage.value,
+            "stage": stage,
             "retryable": failure.retryable,
         }
         return self.event(document, Status.FAILED, failure.message, details)

@@ -5,13 +5,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from faststream.rabbit.message import RabbitMessage
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from contracts.commands import EmbedChunks
-from contracts.failures import DocumentFailed, FailureCode, Stage
+from contracts import stages
+from contracts.commands import StageCommand
+from contracts.failures import DocumentFailed, FailureCode
+from contracts.stages import StageSpec
 from contracts.statuses import Status
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
+from services.lifecycle.intake import resolve_command
 from services.lifecycle.outcome import publish_outcome, record_failure
 from services.lifecycle.status_reporter import StatusReporter
 from services.parser.parse_result import ParseResult, read_result, waiting_batches, write_result
@@ -25,12 +29,19 @@ from services.runtime.object_store import ObjectStore
 class ParseCommandHandler:
     """What the parser works with."""
 
+    spec: StageSpec
     engine: AsyncEngine
     objects: ObjectStore
     sandbox: Sandbox
     publisher: Publisher
     reporter: StatusReporter
     batch_chunks: int
+
+    async def handle(self, command: StageCommand, message: RabbitMessage) -> None:
+        """Take a delivery: parse what it asks for, unless that is done and nobody asks again."""
+        document = await resolve_command(self.engine, self.publisher, self.reporter, command, message)
+        if document is not None:
+            await self.parse(document)
 
     async def parse(self, document: DocumentAttempt) -> None:
         """Parse a document unless that is done, say so, and ask for its chunks to be embedded.
@@ -82,7 +93,7 @@ class ParseCommandHandler:
         key = (document.document_id, document.attempt)
         async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
             await _refuse_parsed(connection, document)
-            await record_failure(connection, self.reporter, document, failure, Stage.PARSING)
+            await record_failure(connection, self.reporter, document, failure, self.spec.stage)
         await publish_outcome(self.engine, self.reporter, *key)
 
     async def _hand_over(self, document: DocumentAttempt) -> None:
@@ -96,9 +107,10 @@ class ParseCommandHandler:
             if not result.embedding_has_started:
                 await self.reporter.report(document, Status.PARSED, _sentence(result), _counts(result))
             waiting = await waiting_batches(connection, document, result)
-        for command in embed_commands(document, result):
-            if command.batch in waiting:
-                await self.publisher.command(command)
+        if following := stages.following(self.spec):
+            for command in following.command.for_attempt(*key, result.batching):
+                if command.part in waiting:
+                    await self.publisher.command(command)
 
 
 class AlreadyParsed(Exception):
@@ -108,21 +120,6 @@ class AlreadyParsed(Exception):
 async def _refuse_parsed(connection: AsyncConnection, document: DocumentAttempt) -> None:
     if await read_result(connection, document) is not None:
         raise AlreadyParsed
-
-
-def embed_commands(document: DocumentAttempt, result: ParseResult) -> list[EmbedChunks]:
-    """The chunks of an attempt in batches of bounded size, so that replicas share a large document."""
-    return [
-        EmbedChunks(
-            document_id=document.document_id,
-            attempt=document.attempt,
-            batch=batch + 1,
-            batches=result.batches,
-            first=batch * result.batch_chunks,
-            count=min(result.batch_chunks, result.chunk_count - batch * result.batch_chunks),
-        )
-        for batch in range(result.batches)
-    ]
 
 
 def _counts(result: ParseResult) -> dict[str, JsonValue]:

@@ -7,6 +7,7 @@ from sqlalchemy import Delete, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.commands import Batching
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.parser.parsed_document import ParsedDocument
 from services.runtime.database.tables import attempts, chunks, documents, embedded_batches
@@ -23,6 +24,11 @@ class ParseResult:
     batches: int
     details: dict[str, object]
     embedding_has_started: bool
+
+    @property
+    def batching(self) -> Batching:
+        """How its chunks are shared out."""
+        return Batching(self.chunk_count, self.batch_chunks)
 
 
 async def read_result(

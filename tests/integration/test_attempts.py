@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.commands import EmbedChunks, ParseDocument
+from contracts.commands import StageCommand
 from contracts.events import LogEvent
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
@@ -33,7 +33,7 @@ class Recorder(Publisher):
     async def event(self, event: LogEvent) -> None:
         self.published.append(event.type)
 
-    async def command(self, command: ParseDocument | EmbedChunks) -> None:
+    async def command(self, command: StageCommand) -> None:
         self.published.append(type(command).__name__)
 
 

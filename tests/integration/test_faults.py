@@ -22,7 +22,7 @@ from tests.conftest import running_system
 from tests.support.documents import SLOW_HTML, pdf
 from tests.support.system import Json, System, until
 
-PARSE = topology.PARSE.name
+PARSE = topology.work_queue("parse").name
 
 Act = Callable[[AbstractChannel], Awaitable[None]]
 
@@ -248,7 +248,9 @@ def test_a_buried_bug_fails_its_document_with_the_code_that_it_was_buried_with(f
     on_channel(frail, Purge("stagecast.embed.dead"))
 
 
-@pytest.mark.parametrize(("worker", "queue"), [("parser", PARSE), ("embedder", topology.EMBED.name)])
+@pytest.mark.parametrize(
+    ("worker", "queue"), [("parser", PARSE), ("embedder", topology.work_queue("embed").name)]
+)
 def test_a_command_that_is_lost_is_sent_again(frail: System, worker: str, queue: str) -> None:
     with without(frail, worker):
         document_id = frail.accept(f"lost-{worker}.txt", f"The {worker} never hears of this one.".encode())

@@ -115,7 +115,7 @@ def test_queues_that_are_gone_one_by_one_or_with_their_broker_are_made_again_and
 def _delete_queues(broker: PrivateBroker) -> bool:
     """As somebody might in the management UI."""
     with httpx.Client(base_url=broker.management_url, auth=("guest", "guest"), trust_env=False) as client:
-        answers = [client.delete(f"api/queues/%2F/{queue.name}") for queue in topology.QUEUES]
+        answers = [client.delete(f"api/queues/%2F/{queue.name}") for queue in topology.queues()]
     return all(answer.status_code == 204 for answer in answers)
 
 

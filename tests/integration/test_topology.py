@@ -49,14 +49,14 @@ async def test_every_queue_stands_as_the_contract_has_it(vhost_url: str, managem
     async with httpx.AsyncClient(auth=("guest", "guest")) as client:
         answer = await client.get(f"{management_url}api/queues/{vhost}")
     found = {queue["name"]: queue["arguments"] for queue in answer.json()}
-    assert found == {queue.name: queue.declared_arguments for queue in topology.QUEUES}
+    assert found == {queue.name: queue.declared_arguments for queue in topology.queues()}
 
 
 async def test_a_queue_with_other_arguments_stops_the_start_with_a_sentence(vhost_url: str) -> None:
     connection = await aio_pika.connect(vhost_url)
     async with connection:
         channel = await connection.channel()
-        await channel.declare_queue(topology.PARSE.name, durable=True)
+        await channel.declare_queue(topology.work_queue("parse").name, durable=True)
     with pytest.raises(Unavailable, match="other arguments"):
         await declare_topology(vhost_url)
 

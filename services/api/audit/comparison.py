@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import topology
 from contracts.events import StatusEvent
-from contracts.statuses import RANK, TERMINAL, Status
+from contracts.statuses import RANK, SENTENCES, TERMINAL, Status
 from services.api.audit.checks import CHECKS
 from services.api.log.entry import Entry
 from services.api.log.position import Position
@@ -176,7 +176,7 @@ async def _projected(engine: AsyncEngine, marker: Position) -> dict[str, _Projec
 
 def _state_at_upload(created_at: datetime | None) -> DocumentState:
     assert created_at is not None  # noqa: S101 - of uploaded documents only
-    return DocumentState(Status.PARSING_STARTED, 1, created_at, message="The document waits to be parsed.")
+    return DocumentState(Status.PARSING_STARTED, 1, created_at, message=SENTENCES[Status.PARSING_STARTED])
 
 
 def _begin(entries: Sequence[Entry]) -> datetime:
@@ -211,7 +211,7 @@ async def _compare_objects(result: Audit, engine: AsyncEngine, objects: ObjectSt
 async def _look_at_queues(result: Audit, engine: AsyncEngine, rabbitmq_url: str) -> None:
     async with broker_connection(rabbitmq_url) as connection:
         channel = await connection.channel()
-        for queue in topology.QUEUES:
+        for queue in topology.queues():
             if queue is not topology.LOG:
                 declared = await channel.get_queue(queue.name)
                 result.counts[f"in {queue.name}"] = declared.declaration_result.message_count or 0

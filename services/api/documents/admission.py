@@ -22,9 +22,6 @@ INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
 """How long a probe may take before uploads are refused."""
 
-_WORK = (topology.PARSE, topology.EMBED)
-_OTHERS = [queue for queue in topology.QUEUES if queue not in _WORK]
-
 log = get_logger(__name__)
 
 
@@ -64,8 +61,8 @@ class Admission:
                 exclusive=True,
                 arguments={"x-max-length": 1},
             )
-            for third in cycle(_OTHERS):
-                await self._ask(asyncio.ensure_future(_probe(channel, name, third)))
+            for other in cycle(_other_queues()):
+                await self._ask(asyncio.ensure_future(_probe(channel, name, other)))
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     async def _ask(self, probe: asyncio.Future[str | None]) -> None:
@@ -88,11 +85,16 @@ class Admission:
         self._known.set()
 
 
-async def _probe(channel: AbstractChannel, name: str, third: topology.Queue) -> str | None:
+def _other_queues() -> list[topology.Queue]:
+    work = {queue.name for queue in topology.work_queues()}
+    return [queue for queue in topology.queues() if queue.name not in work]
+
+
+async def _probe(channel: AbstractChannel, name: str, other: topology.Queue) -> str | None:
     """Why commands would not be taken, if so. Raises ChannelNotFoundEntity when somebody deleted a queue."""
     await channel.default_exchange.publish(aio_pika.Message(b""), name)
-    await channel.get_queue(third.name)
-    for queue in _WORK:
+    await channel.get_queue(other.name)
+    for queue in topology.work_queues():
         waiting = (await channel.get_queue(queue.name)).declaration_result.message_count or 0
         if waiting >= topology.MAX_WAITING_COMMANDS:
             return f"{queue.name} is full"

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils import uuid7
 
-from contracts.statuses import Status
+from contracts.statuses import SENTENCES, Status
 from services.api.access.caller import Caller
 from services.api.documents.admission import Admission
 from services.api.documents.multipart import IncomingFile
@@ -151,7 +151,7 @@ async def _insert_row(connection: AsyncConnection, document: DocumentAttempt, sh
             attempted_at=now,
             status=Status.PARSING_STARTED.value,
             status_attempt=1,
-            message="The document waits to be parsed.",
+            message=SENTENCES[Status.PARSING_STARTED],
             updated_at=now,
         )
         .on_conflict_do_nothing()

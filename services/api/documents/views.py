@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 from sqlalchemy import Row
 
-from contracts.statuses import TERMINAL, Status
+from contracts.statuses import SENTENCES, TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
 from services.runtime.database.tables import documents
 
@@ -106,7 +106,7 @@ def _just_begun(at: datetime) -> dict[str, object]:
     counts = dict.fromkeys(("page_count", "chunk_count", "embedded_count"))
     return {
         "status": Status.PARSING_STARTED,
-        "message": "The document waits to be parsed.",
+        "message": SENTENCES[Status.PARSING_STARTED],
         "error": None,
         "stages": {},
         "updated_at": at,

@@ -129,7 +129,7 @@ class HistoryReader:
 
 
 async def read_segment(rabbitmq_url: str, start: int, until: int) -> Segment:
-    """Read about ``SLICE_ENTRIES`` entries from ``start`` on (inclusive), at least to ``until`` if that is nearer."""
+    """Read about ``SLICE_ENTRIES`` entries from ``start`` on (inclusive), at least to a nearer ``until``."""
     entries: list[Entry] = []
     async with consume_stream(rabbitmq_url, "first" if start < 0 else start) as deliveries:
         while len(entries) <= SLICE_ENTRIES and (not entries or entries[-1].offset < until):

@@ -6,16 +6,13 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from contracts import stages
 from contracts.events import DocumentDeleted, StatusEvent
-from contracts.failures import Stage
-from contracts.statuses import RANK, TERMINAL, Status
-from contracts.wire import rfc3339
+from contracts.statuses import TERMINAL, Status, supersedes
+from contracts.wire import MAX_INTEGER, rfc3339
 from services.api.log.entry import Entry
 
 Json = dict[str, JsonValue]
-
-MAX_COUNT = 2**31 - 1
-"""PostgreSQL's integer; nobody's pages or chunks are more."""
 
 
 @dataclass(frozen=True)
@@ -106,19 +103,19 @@ def _starts_anew(state: DocumentState, event: StatusEvent) -> bool:
 
 
 def _is_stale(state: DocumentState, event: StatusEvent) -> bool:
-    is_repeated = state.event is not None and state.event["eventId"] == event.event_id
-    return (
-        event.attempt < state.status_attempt
-        or (state.status in TERMINAL and state.event is not None)
-        or RANK[event.status] < RANK[state.status]
-        or is_repeated
+    if state.event is None:  # reported on for the first time: there is nothing that it could come after
+        return event.attempt < state.status_attempt
+    if state.event["eventId"] == event.event_id:
+        return True
+    return not supersedes(
+        event.attempt, event.status, known_attempt=state.status_attempt, known_status=state.status
     )
 
 
 def _counts(state: DocumentState, event: StatusEvent) -> tuple[int | None, int | None, int | None]:
     def count(key: str, current: int | None) -> int | None:
         value = event.metadata.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INTEGER:
             return value
         return current
 
@@ -143,23 +140,15 @@ def _error(event: StatusEvent) -> Json | None:
     }
 
 
-_STAGE_OF = {
-    Status.PARSING_STARTED: Stage.PARSING,
-    Status.PARSING: Stage.PARSING,
-    Status.PARSED: Stage.PARSING,
-    Status.EMBEDDING: Stage.EMBEDDING,
-    Status.EMBEDDED: Stage.EMBEDDING,
-}
-
-
-def _stages(stages: Json, event: StatusEvent) -> Json:
+def _stages(times: Json, event: StatusEvent) -> Json:
     """Start and end of each stage; a failure ends the one that was running."""
     moment = rfc3339(event.timestamp)
-    open_stages = [name for name, times in stages.items() if isinstance(times, dict) and not times["endedAt"]]
-    stage = _STAGE_OF.get(event.status) or (open_stages[-1] if open_stages else None)
+    spec = stages.of_status(event.status)
+    running = [name for name, span in times.items() if isinstance(span, dict) and not span["endedAt"]]
+    stage = spec.stage if spec else next(reversed(running), None)
     if stage is None:
-        return stages
-    times = stages.get(stage)
-    started_at = times["startedAt"] if isinstance(times, dict) else moment
-    ends = event.status in {Status.PARSED, Status.EMBEDDED, Status.FAILED}
-    return {**stages, stage: {"startedAt": started_at, "endedAt": moment if ends else None}}
+        return times
+    span = times.get(stage)
+    started_at = span["startedAt"] if isinstance(span, dict) else moment
+    ends = spec is None or event.status is spec.statuses[-1]
+    return {**times, stage: {"startedAt": started_at, "endedAt": moment if ends else None}}

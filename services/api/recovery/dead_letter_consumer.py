@@ -8,9 +8,8 @@ from faststream.rabbit.annotations import RabbitMessage
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts import topology
-from contracts.commands import EmbedChunks, ParseDocument
-from contracts.failures import DocumentFailed, FailureCode, Stage
+from contracts import stages, topology
+from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.document_attempt import locked_attempt
 from services.lifecycle.outcome import fail, publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
@@ -19,11 +18,7 @@ from services.runtime.messaging.broker import passive_queue
 from services.runtime.messaging.headers import CODE_HEADER, REASON_HEADER
 from services.runtime.process.logging import get_logger
 
-SENTENCES = {
-    FailureCode.DELIVERY_LIMIT: "The document was tried too often without success.",
-    FailureCode.PARSER_CRASHED: "The parser failed on the document; the reason is with its dead letter.",
-    FailureCode.EMBEDDER_CRASHED: "The embedder failed on the document; the reason is with its dead letter.",
-}
+TRIED_OUT = "The document was tried too often without success."
 
 PAUSE_SECONDS = 2.0
 """Before a report that failed is given back: the broker delivers it again at once, and for ever."""
@@ -63,36 +58,36 @@ def dead_letter_router(engine: AsyncEngine, reporter: StatusReporter) -> RabbitR
 
 
 def failure_code_of(message: RabbitMessage) -> FailureCode | None:
-    """What its document fails with: as we buried it, or because the broker met its delivery limit.
+    """Tell what a dead command's document fails with: as we buried it, or as the broker did at its delivery limit.
 
-    None for a message that we buried because it made no sense; it speaks for no document.
+    None for a message that was buried because it made no sense; it speaks for no document.
     """
     if REASON_HEADER not in message.headers:
         return FailureCode.DELIVERY_LIMIT
     code = message.headers.get(CODE_HEADER)
-    return FailureCode(code) if code in SENTENCES else None
+    meant = {FailureCode.DELIVERY_LIMIT, *(spec.crash_code for spec in stages.STAGES)}
+    return FailureCode(code) if code in meant else None
 
 
 async def fail_document(
     engine: AsyncEngine, reporter: StatusReporter, stage: str, body: bytes, code: FailureCode | None
 ) -> None:
     """Publish ``failed`` for the document of a dead command, unless its attempt has ended otherwise."""
-    kind, failed_stage = (
-        (ParseDocument, Stage.PARSING) if stage == "parse" else (EmbedChunks, Stage.EMBEDDING)
-    )
+    spec = stages.named(stage)
     if code is None:
         return
+    failure = DocumentFailed(code, spec.crash_sentence if code is spec.crash_code else TRIED_OUT)
     try:
-        command = kind.model_validate_json(body)
+        command = spec.command.model_validate_json(body)
         async with locked_attempt(engine, command.document_id, command.attempt, even_if_done=True) as (
             _,
             document,
         ):
             pass
         if not document.is_done:
-            await fail(engine, reporter, document, DocumentFailed(code, SENTENCES[code]), failed_stage)
+            await fail(engine, reporter, document, failure, spec.stage)
         await publish_outcome(engine, reporter, document.document_id, document.attempt)
     except ValidationError:
-        log.info("a dead letter names no document", stage=stage)
+        log.info("dead_letter_without_document", stage=stage)
     except Superseded as reason:
         log.info("superseded", work=str(reason))

@@ -18,8 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts import topology
-from contracts.commands import EmbedChunks, ParseDocument
+from contracts import stages, topology
 from contracts.wire import Timestamp, WireModel
 from services.runtime.errors import BROKER_ERRORS, Unavailable
 from services.runtime.messaging.connection import broker_connection
@@ -29,8 +28,6 @@ LOOK_LOCK = 0x53_54_43_44
 SECONDS = 10.0
 MOST = 1000
 """Dead letters of one stage that are looked at."""
-
-_COMMANDS: dict[str, type[ParseDocument | EmbedChunks]] = {"parse": ParseDocument, "embed": EmbedChunks}
 
 
 class DeadLetter(WireModel):
@@ -54,12 +51,11 @@ class DeadLetterQueues:
     async def read(self) -> list[DeadLetter]:
         """What lies there now, the oldest of each stage first."""
         async with self._looking() as channel:
-            found = [
-                describe(stage, message)
-                for stage in topology.STAGES
-                async for message in _messages(channel, stage)
+            return [
+                letter
+                for spec in stages.STAGES
+                for letter in sorted(await _look(channel, spec.name), key=_age)
             ]
-        return sorted(found, key=lambda letter: (topology.STAGES.index(letter.stage), letter.at))
 
     async def redrive(self, dead_letter_id: str) -> bool:
         """Move one back to its stage; False when it doesn't lie there (any more).
@@ -67,10 +63,10 @@ class DeadLetterQueues:
         A crash in between leaves it in both places; what is then done twice changes nothing.
         """
         async with self._looking() as channel:
-            for stage in topology.STAGES:
-                async for message in _messages(channel, stage):
-                    if describe(stage, message).dead_letter_id == dead_letter_id:
-                        await _move_back(channel, stage, message)
+            for spec in stages.STAGES:
+                async for message in _messages(channel, spec.name):
+                    if describe(spec.name, message).dead_letter_id == dead_letter_id:
+                        await _move_back(channel, spec.name, message)
                         return True
         return False
 
@@ -84,6 +80,14 @@ class DeadLetterQueues:
                     yield await connection.channel(on_return_raises=True)
         except BROKER_ERRORS as error:
             raise Unavailable("broker", str(error) or type(error).__name__) from error
+
+
+async def _look(channel: AbstractChannel, stage: str) -> list[DeadLetter]:
+    return [describe(stage, message) async for message in _messages(channel, stage)]
+
+
+def _age(letter: DeadLetter) -> datetime:
+    return letter.at
 
 
 async def _messages(channel: AbstractChannel, stage: str) -> AsyncIterator[AbstractIncomingMessage]:
@@ -129,7 +133,7 @@ def describe(stage: str, message: AbstractIncomingMessage) -> DeadLetter:
 
 def _document_id(stage: str, message: AbstractIncomingMessage) -> str | None:
     try:
-        return _COMMANDS[stage].model_validate_json(message.body).document_id
+        return stages.named(stage).command.model_validate_json(message.body).document_id
     except ValidationError:
         return message.correlation_id or None
 

@@ -9,12 +9,13 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.commands import ParseDocument
-from contracts.failures import DocumentFailed, FailureCode, Stage
+from contracts import stages
+from contracts.failures import DocumentFailed, FailureCode
+from contracts.statuses import Status
 from services.lifecycle.document_attempt import locked_attempt
 from services.lifecycle.outcome import fail
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.database.tables import attempts, documents
+from services.runtime.database.tables import documents
 from services.runtime.errors import Superseded
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.logging import get_logger
@@ -52,7 +53,8 @@ async def resend_stalled(
             await _give_up(engine, reporter, document_id, attempt)
         elif await _count(engine, document_id, attempt, reminders):
             # The parser finds what is stored already, and hands on what is not embedded yet.
-            await publisher.command(ParseDocument(document_id=document_id, attempt=attempt))
+            for command in stages.first().command.for_attempt(document_id, attempt):
+                await publisher.command(command)
     return len(rows)
 
 
@@ -70,13 +72,18 @@ async def _count(engine: AsyncEngine, document_id: str, attempt: int, reminders:
 
 
 async def _give_up(engine: AsyncEngine, reporter: StatusReporter, document_id: str, attempt: int) -> None:
-    parsed = select(attempts.c.attempt).where(
-        attempts.c.document_id == document_id, attempts.c.attempt == attempt
-    )
+    shown = select(documents.c.status).where(documents.c.document_id == document_id)
     try:
         async with locked_attempt(engine, document_id, attempt) as (connection, document):
-            is_parsed = (await connection.execute(parsed)).one_or_none() is not None
-        stage = Stage.EMBEDDING if is_parsed else Stage.PARSING
-        await fail(engine, reporter, document, GIVEN_UP, stage)
+            status = Status((await connection.execute(shown)).scalar_one())
+        stage = _stage_after(status)
+        await fail(engine, reporter, document, GIVEN_UP, stage.stage)
     except Superseded:
         return
+
+
+def _stage_after(status: Status) -> stages.StageSpec:
+    """Find the stage that is waited for: that of the status, or the next one where the status has ended it."""
+    spec = stages.of_status(status) or stages.first()
+    ended = bool(spec.statuses) and status is spec.statuses[-1]
+    return (stages.following(spec) if ended else None) or spec

@@ -13,8 +13,8 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from faststream import AsyncAPI
 from faststream.rabbit import RabbitBroker
 
-from contracts import topology
-from contracts.commands import EmbedChunks, EmbedQuery, ParseDocument, QueryEmbedding
+from contracts import stages, topology
+from contracts.commands import EmbedQuery, QueryEmbedding, StageCommand
 from contracts.events import DocumentDeleted, StatusEvent
 from services.api.api_settings import ApiSettings
 from services.runtime.messaging.broker import passive_exchange, passive_queue
@@ -80,7 +80,7 @@ def list_queues() -> str:
         f"| `{queue.name}` | {queue.kind} | "
         + ", ".join(f"`{exchange.name}` `{key}`" for exchange, key in queue.bindings)
         + " |"
-        for queue in sorted(topology.QUEUES, key=lambda queue: queue.name)
+        for queue in sorted(topology.queues(), key=lambda queue: queue.name)
     )
     return "\n".join(
         (
@@ -91,6 +91,16 @@ def list_queues() -> str:
             *rows,
         )
     )
+
+
+def _describe_stage(broker: RabbitBroker, spec: stages.StageSpec) -> None:
+    async def handle(command: StageCommand) -> None:
+        """Never called."""
+
+    # Described by its annotation; which type that is stands in the table of stages.
+    handle.__annotations__["command"] = spec.command
+    queue = passive_queue(topology.work_queue(spec.name))
+    broker.subscriber(queue, title=spec.command.__name__, description=spec.command.__doc__)(handle)
 
 
 def _without_credentials(url: str) -> str:
@@ -113,13 +123,8 @@ def describe_queues(rabbitmq_url: str) -> RabbitBroker:
         title="Deletions", description="A document and all that was made of it is gone; in the same stream.",
     )  # fmt: skip
 
-    @broker.subscriber(passive_queue(topology.PARSE), title="ParseDocument")
-    async def parse(command: ParseDocument) -> None:
-        """The parser turns a document's bytes into chunks."""
-
-    @broker.subscriber(passive_queue(topology.EMBED), title="EmbedChunks")
-    async def embed(command: EmbedChunks) -> None:
-        """The embedder embeds one batch of a document's chunks."""
+    for spec in stages.STAGES:
+        _describe_stage(broker, spec)
 
     @broker.subscriber(passive_queue(topology.QUERY), title="EmbedQuery")
     async def query(query: EmbedQuery) -> QueryEmbedding:

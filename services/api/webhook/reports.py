@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
 from contracts.events import MAX_MESSAGE_CHARACTERS, EventId, OwnerId, StatusEvent
-from contracts.statuses import Status
+from contracts.statuses import SENTENCES, Status
 from contracts.wire import DocumentId, Metadata, Timestamp, WireModel
 from services.api.documents.owners import find_owner, note_owner
 from services.api.http.problems import Problem, field_errors
@@ -21,15 +21,6 @@ from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.logging import get_logger
 
 MAX_BODY_BYTES = 64 * 1024
-SENTENCES = {
-    Status.PARSING_STARTED: "The document waits to be parsed.",
-    Status.PARSING: "The document is being parsed.",
-    Status.PARSED: "The document was parsed.",
-    Status.EMBEDDING: "The document is being embedded.",
-    Status.EMBEDDED: "The document was embedded.",
-    Status.FAILED: "The document could not be processed.",
-}
-"""What people are told when the producer says nothing."""
 _NAMESPACE = UUID("b0a4ce7c-66f2-4b4a-8f0e-6d8c0a7f1b52")
 
 log = get_logger(__name__)

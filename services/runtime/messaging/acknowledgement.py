@@ -17,7 +17,7 @@ from faststream.rabbit.message import RabbitMessage
 from pydantic import ValidationError as SchemaError
 from structlog.contextvars import bound_contextvars
 
-from contracts import topology
+from contracts import stages, topology
 from contracts.failures import FailureCode
 from contracts.wire import WireModel
 from services.runtime.errors import MalformedMessage, Superseded, Unavailable, is_transient
@@ -38,8 +38,6 @@ MAX_TRIES = 12
 
 MAX_TRIES_OF_BUGS = 3
 """What is nobody's absence seldom passes by itself, and a person waits for the answer."""
-
-_CRASHED = {"parse": FailureCode.PARSER_CRASHED, "embed": FailureCode.EMBEDDER_CRASHED}
 
 Decoded = TypeVar("Decoded", bound=WireModel)
 
@@ -114,7 +112,7 @@ async def _retry_or_dead_letter(
         log.error("delivery failed by a bug", exc_info=error)
     seconds = retry_delay(tries, is_transient=passes)
     if seconds is None:
-        code = FailureCode.DELIVERY_LIMIT if passes else _CRASHED[stage]
+        code = FailureCode.DELIVERY_LIMIT if passes else stages.named(stage).crash_code
         await _dead_letter(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}", code)
         return
     headers: dict[str, Any] = {TRIES_HEADER: tries}

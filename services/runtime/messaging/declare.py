@@ -41,7 +41,7 @@ async def declare_once(rabbitmq_url: str) -> None:
         channel = await connection.channel()
         for exchange in topology.EXCHANGES:
             await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
-        for queue in topology.QUEUES:
+        for queue in topology.queues():
             await _declare_queue(connection, queue)
 
 
@@ -51,7 +51,7 @@ async def _declare_queue(connection: AbstractConnection, queue: topology.Queue) 
             await channel.declare_queue(queue.name, durable=True, arguments={**queue.declared_arguments})
             await _bind(channel, queue)
     except aio_pika.exceptions.ChannelPreconditionFailed:
-        if queue.name not in topology.MAY_STAND_AS_THEY_ARE:
+        if not queue.may_stand_as_it_is:
             raise
         # An earlier release made it; what lies in it matters more than its arguments.
         log.warning("a queue stands with other arguments: empty and delete it", queue=queue.name)

@@ -13,8 +13,8 @@ from aio_pika.abc import HeadersType
 from aio_pika.exceptions import DeliveryError, PublishError
 from faststream.rabbit import RabbitBroker
 
-from contracts import topology
-from contracts.commands import EmbedChunks, ParseDocument
+from contracts import stages, topology
+from contracts.commands import StageCommand
 from contracts.events import LogEvent
 from services.runtime.errors import BROKER_ERRORS, Unavailable
 from services.runtime.messaging.broker import passive_exchange
@@ -22,10 +22,6 @@ from services.runtime.process.asyncio_guards import is_cancelled
 
 CONFIRM_SECONDS = 5.0
 PAUSE_SECONDS = 0.1
-
-Command = ParseDocument | EmbedChunks
-
-_STAGE_OF: dict[type[Command], str] = {ParseDocument: "parse", EmbedChunks: "embed"}
 
 
 class Publisher:
@@ -53,18 +49,14 @@ class Publisher:
             topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, event.document_id
         )
 
-    async def command(self, command: Command) -> None:
+    async def command(self, command: StageCommand) -> None:
         """Ask the stage that the command's type belongs to."""
-        stage = _STAGE_OF[type(command)]
-        message_id = f"{command.document_id}/{command.attempt}"
-        if isinstance(command, EmbedChunks):
-            message_id += f"/{command.batch}"
         await self._publish(
             topology.COMMANDS,
-            stage,
+            stages.of_command(type(command)).name,
             command.to_wire(),
             type(command).__name__,
-            message_id,
+            command.message_id,
             command.document_id,
         )
 

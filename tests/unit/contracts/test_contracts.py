@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from contracts import topology
 from contracts.commands import ParseDocument
 from contracts.events import StatusEvent, event_id
-from contracts.failures import DocumentFailed, FailureCode
 from contracts.schemas import DIRECTORY, schema_files
 from contracts.statuses import FOLLOWS, RANK, TERMINAL, Status
 
@@ -64,14 +63,8 @@ def test_the_status_machine_is_that_of_the_contract() -> None:
         assert all(RANK[follower] >= RANK[status] for follower in followers)
 
 
-def test_a_failure_survives_pickling_with_its_code() -> None:
-    failure = DocumentFailed(FailureCode.CORRUPT, "The file is damaged.")
-    kind, arguments = failure.__reduce__()
-    assert (kind(*arguments).code, kind(*arguments).message) == (FailureCode.CORRUPT, "The file is damaged.")
-
-
 def test_work_queues_have_a_delivery_limit_and_dead_letter_at_least_once() -> None:
-    for queue in (topology.PARSE, topology.EMBED):
+    for queue in topology.work_queues():
         assert queue.kind == "quorum"
         assert queue.arguments["x-delivery-limit"] == topology.DELIVERY_LIMIT
         assert queue.arguments["x-dead-letter-strategy"] == "at-least-once"
@@ -79,7 +72,7 @@ def test_work_queues_have_a_delivery_limit_and_dead_letter_at_least_once() -> No
 
 
 def test_everything_that_is_dead_lettered_goes_somewhere() -> None:
-    bound = {(exchange.name, key) for queue in topology.QUEUES for exchange, key in queue.bindings}
-    for queue in topology.QUEUES:
+    bound = {(exchange.name, key) for queue in topology.queues() for exchange, key in queue.bindings}
+    for queue in topology.queues():
         if target := queue.arguments.get("x-dead-letter-exchange"):
             assert (target, queue.arguments["x-dead-letter-routing-key"]) in bound

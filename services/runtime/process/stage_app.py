@@ -1,0 +1,88 @@
+"""The process of a stage: its connections, the one subscriber of its commands, and its health beside them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+from faststream.rabbit import Channel, RabbitBroker, RabbitRouter
+from faststream.rabbit.annotations import RabbitMessage
+from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
+from prometheus_client import CollectorRegistry
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from contracts import topology
+from contracts.stages import StageSpec
+from services.runtime.database.engine import create_engine, required_database_url
+from services.runtime.database.migrate import migrate_when_up
+from services.runtime.messaging.acknowledgement import acknowledging, decode_as
+from services.runtime.messaging.broker import create_broker, passive_queue
+from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.health import broker_check, database_check
+from services.runtime.process.settings import CommonSettings
+from services.runtime.process.worker import worker_app
+
+Handler = Callable[[Any, RabbitMessage], Awaitable[None]]
+"""Takes a command of its stage and the delivery that brought it."""
+
+
+@dataclass(frozen=True)
+class StageApp:
+    """Wires a stage; connections open in the lifespan of what ``app`` gives."""
+
+    spec: StageSpec
+    settings: CommonSettings
+    database_url: str
+    engine: AsyncEngine
+    broker: RabbitBroker
+    publisher: Publisher
+    registry: CollectorRegistry
+
+    @classmethod
+    def create(cls, spec: StageSpec, settings: CommonSettings, *, connections: int) -> Self:
+        """Make the clients of a stage's process, with a pool of so many connections to the database."""
+        registry = CollectorRegistry()
+        database_url = required_database_url(settings)
+        engine = create_engine(database_url, pool_size=connections)
+        broker = create_broker(settings, spec.service, [RabbitPrometheusMiddleware(registry=registry)])
+        return cls(spec, settings, database_url, engine, broker, Publisher(broker), registry)
+
+    def consume(self, handle: Handler, *, prefetch: int) -> None:
+        """Have ``handle`` called for each command of the stage, ``prefetch`` of them at a time."""
+        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher)])
+
+        @router.subscriber(
+            passive_queue(topology.work_queue(self.spec.name)),
+            channel=Channel(prefetch_count=prefetch, on_return_raises=True),
+            ack_policy=AckPolicy.MANUAL,
+            decoder=decode_as(self.spec.command),
+        )
+        async def on_command(command: Any, message: RabbitMessage) -> None:
+            await handle(command, message)
+
+        self.broker.include_router(router)
+
+    def app(
+        self,
+        *resources: AbstractAsyncContextManager[object],
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> AsgiFastStream:
+        """The ASGI application, which enters ``resources`` once ``prepare``, broker and database are ready."""
+
+        @asynccontextmanager
+        async def lifespan() -> AsyncIterator[None]:
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(self.engine.dispose)
+                await migrate_when_up(self.database_url)
+                if prepare is not None:
+                    await prepare()
+                await declare_topology(self.settings.rabbitmq_url)
+                for resource in resources:
+                    await stack.enter_async_context(resource)
+                yield
+
+        checks = {"broker": broker_check(self.broker), "database": database_check(self.engine)}
+        return worker_app(self.broker, lifespan, checks, self.registry)
