@@ -15,6 +15,8 @@ from services.api.api_settings import ApiSettings
 from services.api.documents.admission import Admission
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
+from services.api.http.access_middleware import AccessMiddleware
+from services.api.http.allowed_hosts import host_check
 from services.api.http.deadline import Deadline
 from services.api.http.problems import install_problems
 from services.api.http.rates import Rates
@@ -89,7 +91,6 @@ def create_parts(settings: ApiSettings) -> Parts:
             Tickets(engine),
             rates,
             settings.allowed_origins,
-            is_local=not settings.auth_disabled,
         ),
         producers=Producers.of(settings),
         rates=rates,
@@ -106,7 +107,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.parts = parts
     app.state.access = parts.access
     install_problems(app)
-    _install_doors(app, parts)
+    _install_middleware(app, parts)
     # The first is found first: when a server comes back, all streams come at once.
     for routes in (
         event_routes,
@@ -124,19 +125,23 @@ def create_app(settings: ApiSettings) -> FastAPI:
     return app
 
 
-def _install_doors(app: FastAPI, parts: Parts) -> None:
-    app.add_middleware(Deadline, seconds=parts.settings.request_seconds)
-    app.add_middleware(RequestMiddleware, rates=parts.rates, body_seconds=parts.settings.body_seconds)
-    if parts.settings.allowed_origins:
-        # Added last, it is outermost: a page of another origin is to see refusals too.
+def _install_middleware(app: FastAPI, parts: Parts) -> None:
+    """The last that is added is outermost."""
+    settings = parts.settings
+    app.add_middleware(Deadline, seconds=settings.request_seconds)
+    app.add_middleware(AccessMiddleware, rates=parts.rates, body_seconds=settings.body_seconds)
+    if settings.allowed_origins:
+        # Around what refuses: a page of another origin is to see that too.
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=parts.settings.allowed_origins,
+            allow_origins=settings.allowed_origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
             expose_headers=["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
         )
+    is_ours = host_check(settings.host_names, asks_for_tokens=settings.asks_for_tokens)
+    app.add_middleware(RequestMiddleware, is_ours=is_ours)
 
 
 def _sweeper(parts: Parts) -> Sweeper:

@@ -72,6 +72,35 @@ def test_a_request_that_can_be_read_in_two_ways_is_not_read(guarded: Guarded, na
     assert statuses(exchange(guarded, SMUGGLING[name])) == [400]
 
 
+HOSTLESS = {
+    "no host": b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n",
+    "no host in HTTP/1.0": b"GET %s HTTP/1.0\r\n\r\n",
+    "an empty host": b"GET %s HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
+    "half an address": b"GET %s HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n",
+    "a port beyond all": b"GET %s HTTP/1.1\r\nHost: localhost:99999\r\nConnection: close\r\n\r\n",
+    "a user": b"GET %s HTTP/1.1\r\nHost: me@localhost\r\nConnection: close\r\n\r\n",
+    "two hosts": b"GET %s HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "another in the target": b"GET http://evil.example%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "one in the target alone": b"GET http://localhost%s HTTP/1.1\r\n\r\n",
+    "a user in the target": b"GET http://me@localhost%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTLESS)
+@pytest.mark.parametrize("path", [b"/healthz", b"/", b"/api/v1/documents"])
+def test_a_request_that_names_no_single_host_is_refused(guarded: Guarded, name: str, path: bytes) -> None:
+    answer = exchange(guarded, HOSTLESS[name] % path)
+
+    assert statuses(answer) == [400]
+    assert b"problem+json" in answer
+
+
+def test_an_address_in_absolute_form_is_answered(guarded: Guarded) -> None:
+    asked = b"GET http://Localhost:80/healthz HTTP/1.1\r\nHost: localhost:80\r\nConnection: close\r\n\r\n"
+
+    assert statuses(exchange(guarded, asked)) == [200]
+
+
 def test_two_tokens_in_one_request_are_refused(guarded: Guarded) -> None:
     with guarded.client() as client:
         headers = [("Authorization", f"Bearer {token()}"), ("Authorization", f"Bearer {token('bob')}")]

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from services.api.http.allowed_hosts import ANY, parse_host
+
 SECRET_PREFIX = "whsec_"  # noqa: S105 — the mark of a Standard Webhooks secret, not one
 
 Rate = Annotated[str, StringConstraints(pattern=r"^[1-9]\d*/(second|minute|hour|day)( burst [1-9]\d*)?$")]
@@ -35,6 +37,7 @@ class AccessSettings(BaseSettings):
     rate_per_producer: Rate = "6000/minute"
     rate_store_url: str = Field(default="memory://", repr=False)
 
+    allowed_hosts: str = ""
     cors_origins: str = ""
     trusted_proxies: str = ""
     body_seconds: float = Field(default=20, gt=0)
@@ -71,11 +74,20 @@ class AccessSettings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, text: str) -> str:
-        for origin in filter(None, (part.strip() for part in text.split(","))):
+        for origin in _listed(text):
             parts = urlsplit(origin)
             if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}".lower():
                 # An asterisk among them: browsers refuse it together with cookies, and so do we.
                 raise ValueError("must be origins such as https://app.example.org, separated by commas")
+        return text
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, text: str) -> str:
+        for name in _listed(text):
+            has_port = ":" in name.rpartition("]")[2]
+            if name != ANY and (has_port or parse_host(name.encode()) is None):
+                raise ValueError("must be names without ports, separated by commas, or *")
         return text
 
     @model_validator(mode="after")
@@ -95,7 +107,12 @@ class AccessSettings(BaseSettings):
     @property
     def allowed_origins(self) -> tuple[str, ...]:
         """Other origins whose pages may call the API, with the caller's cookie."""
-        return tuple(filter(None, (part.strip() for part in self.cors_origins.split(","))))
+        return _listed(self.cors_origins)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names that requests may be for; empty where the default holds."""
+        return tuple(parse_host(name.encode()) or name for name in _listed(self.allowed_hosts))
 
     @property
     def producer_keys(self) -> dict[str, tuple[str, ...]]:
@@ -108,13 +125,17 @@ class AccessSettings(BaseSettings):
         return parse_owners(self.webhook_producer_owners)
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
 def parse_producer_keys(text: str) -> dict[str, tuple[str, ...]]:
     """Read ``name=key,name=key,key``; a bare key belongs to the producer ``internal``.
 
     A producer may have two live keys, so that they can be rotated. Raises ValueError.
     """
     keys: dict[str, tuple[str, ...]] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in _listed(text):
         name, separator, key = entry.partition("=")
         if not separator or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or not key.strip("="):
             name, key = "internal", entry

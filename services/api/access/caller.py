@@ -8,10 +8,11 @@ from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import ColumnElement, true
 
-from services.api.access.origins import LOOPBACK, refuse_other_hosts, refuse_other_origins
+from services.api.access.origins import refuse_other_origins
 from services.api.access.tickets import InvalidTicket, Tickets
 from services.api.access.tokens import ADMIN, Claims, InvalidToken, Tokens
 from services.api.api_settings import ApiSettings
+from services.api.http.allowed_hosts import is_loopback
 from services.api.http.problems import Problem
 from services.api.http.rates import USER, Rates
 from services.runtime.database.tables import documents
@@ -54,16 +55,12 @@ LOCAL_USER = Caller(owner_id=None, sees_all=True)
 
 @dataclass(frozen=True)
 class Access:
-    """What callers are told apart with; ``tokens`` is None where there is one local user.
-
-    ``is_local``: that user is whoever sits at this machine, and not whoever reaches it.
-    """
+    """What callers are told apart with; ``tokens`` is None where there is one local user."""
 
     tokens: Tokens | None
     tickets: Tickets
     rates: Rates
     allowed_origins: tuple[str, ...] = ()
-    is_local: bool = False
 
     async def caller(self, request: Request, ticket: str | None = None) -> Caller:
         """The caller, counted against their rate; raises Problem 401, 403 or 429, Unavailable."""
@@ -89,8 +86,6 @@ class Access:
     async def _identify(self, request: Request, ticket: str | None) -> Caller:
         """By the first that is there of header, ticket and cookie: one that fails is not made up for by another."""
         if self.tokens is None:
-            if self.is_local:
-                refuse_other_hosts(request)
             refuse_other_origins(request, self.allowed_origins, must_tell=False)
             return LOCAL_USER
         header = request.headers.get("authorization")
@@ -152,7 +147,7 @@ async def administrator(who: AnyCaller) -> Caller:
 
 def refuse_open_door(settings: ApiSettings) -> None:
     """Stop the start when anybody on the network could do anything."""
-    if settings.asks_for_tokens or settings.auth_disabled or settings.host in LOOPBACK:
+    if settings.asks_for_tokens or settings.auth_disabled or is_loopback(settings.host):
         return
     raise SystemExit(
         f"HOST is {settings.host}, which others can reach, and no tokens are asked for: set AUTH_JWT_SECRET or "

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -61,6 +62,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES:
             self._refuse(431)
             raise ValueError("the head is too large")  # stops the parser, which tells data_received
+        if self._names_another_host():
+            self._refuse(400)
+            raise ValueError("the target names another host")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -71,6 +75,15 @@ class GuardedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Called where the parser gave up."""
         self._refuse(400)
+
+    def _names_another_host(self) -> bool:
+        """Whether an address in absolute form names another host than the header, which then would not count.
+
+        RFC 9112, 3.2.2: whoever looks at the header, as the application does, would be told the wrong one.
+        """
+        if self.url.startswith((b"/", b"*")):
+            return False
+        return urlsplit(self.url).netloc.lower() != dict(self.headers).get(b"host", b"").lower()
 
     def _expect_head(self) -> None:
         self._is_in_head = True

@@ -1,17 +1,16 @@
-"""What holds for every request and answer: an id, no ambiguous header, a rate, security headers, no stack trace."""
+"""Rules for every request and answer: a host that is ours, no ambiguous header, an id, security headers."""
 
-import math
 import re
-from time import monotonic
+from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http.body import MAX_JSON_BYTES, TimedReceive
+from services.api.http.allowed_hosts import parse_host
 from services.api.http.methods import as_read
-from services.api.http.problems import Problem, problem_of
-from services.api.http.rates import ADDRESS, Rates, address_key, rate_headers
+from services.api.http.problems import Problem
+from services.api.http.rates import rate_headers
 from services.api.http.security_headers import security_headers
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -25,14 +24,16 @@ SINGLE = frozenset(
 )  # fmt: skip
 """Headers that mean nothing certain when they come twice: a proxy may have looked at the other one."""
 
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked by containers' probes and scrapers, by names that operators need not know."""
+
 
 class RequestMiddleware:
-    """The outermost layer of the application."""
+    """The outermost layer of the application; ``is_ours`` tells the names that requests may be for."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates, body_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, is_ours: Callable[[str], bool]) -> None:
         self._app = app
-        self._rates = rates
-        self._body_seconds = body_seconds
+        self._is_ours = is_ours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; other scopes (the lifespan) pass."""
@@ -41,42 +42,28 @@ class RequestMiddleware:
             return
         scope = as_read(scope)
         request_id = _request_id(scope)
-        has_begun = False
 
         async def send_sealed(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 message = {**message, "headers": _sealed(scope, message, request_id)}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._admit(scope)
-                bound = math.inf if _is_upload(scope) else MAX_JSON_BYTES
-                patient = TimedReceive(receive, self._body_seconds, monotonic, bound)
-                await self._app(scope, patient, send_sealed)
-            except Exception as error:
-                problem = problem_of(error)
-                if has_begun:
-                    raise  # nothing can be said any more; the server cuts the connection
-                await problem.response()(scope, receive, send_sealed)
+            refusal = self._refusal(scope)
+            await (refusal.response() if refusal else self._app)(scope, receive, send_sealed)
 
-    async def _admit(self, scope: Scope) -> None:
+    def _refusal(self, scope: Scope) -> Problem | None:
         names = [name for name, _ in scope["headers"] if name in SINGLE]
         if len(names) != len(set(names)):
-            raise Problem(400, "A header that may come once came twice.")
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            # Names, types and cursors are looked for in PostgreSQL, which takes no NUL in a text.
-            raise Problem(400, "The address has a NUL in it.")
-        if scope["path"].startswith("/api/"):
-            client = scope.get("client")
-            await self._rates.count(scope, ADDRESS, address_key(client[0] if client else None))
-
-
-def _is_upload(scope: Scope) -> bool:
-    """Whether the body is a file, which is counted by the one who stores it and never held whole."""
-    return bool(scope["path"] == "/api/v1/documents")
+            return Problem(400, "A header that may come once came twice.")
+        host = parse_host(dict(scope["headers"]).get(b"host", b""))
+        if host is None:
+            return Problem(400, "The request names no host.")
+        if scope["path"] not in PROBES and not self._is_ours(host):
+            return Problem(
+                421, "This server does not answer to that name; ALLOWED_HOSTS lists those it does."
+            )
+        return None
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,0 +1,55 @@
+"""The gate before the routes: the rate of an address, bounds on the body; errors become problems."""
+
+import math
+from time import monotonic
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.http.body import MAX_JSON_BYTES, TimedReceive
+from services.api.http.problems import Problem, problem_of
+from services.api.http.rates import ADDRESS, Rates, address_key
+
+
+class AccessMiddleware:
+    """The layer within CORS, so that a page of another origin sees refusals too."""
+
+    def __init__(self, app: ASGIApp, *, rates: Rates, body_seconds: float) -> None:
+        self._app = app
+        self._rates = rates
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; other scopes (the lifespan) pass."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._admit(scope)
+            bound = math.inf if _is_upload(scope) else MAX_JSON_BYTES
+            timed = TimedReceive(receive, self._body_seconds, monotonic, bound)
+            await self._app(scope, timed, send_noted)
+        except Exception as error:
+            problem = problem_of(error)
+            if has_begun:
+                raise  # nothing can be said any more; the server cuts the connection
+            await problem.response()(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> None:
+        if scope["path"].startswith("/api/"):
+            client = scope.get("client")
+            await self._rates.count(scope, ADDRESS, address_key(client[0] if client else None))
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            # Names, types and cursors are looked for in PostgreSQL, which takes no NUL in a text.
+            raise Problem(400, "The address has a NUL in it.")
+
+
+def _is_upload(scope: Scope) -> bool:
+    """Whether the body is a file, which is counted by the one who stores it and never held whole."""
+    return bool(scope["path"] == "/api/v1/documents")
