@@ -24,8 +24,10 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from services.embedder.batcher import Batcher
-from services.embedder.checksum import BUNDLED_MODEL, bundled_model
-from services.embedder.embedding_model import EmbeddingModel, load_model
+from services.embedder.checksum import bundled_directory
+from services.embedder.embedding_model import EmbeddingModel
+from services.embedder.loading import load_model
+from services.runtime.bundled_model import BUNDLED_MODEL
 
 Vectors = NDArray[np.float32]
 
@@ -47,8 +49,8 @@ class Contender:
 
 
 def sample_chunks(count: int) -> list[str]:
-    """Cut English prose that every Python carries, as documents are cut: mixed lengths, up to 256 tokens."""
-    tokenizer = Tokenizer.from_file(str(bundled_model() / "tokenizer.json"))
+    """Cut English prose that comes with every Python, as documents are cut: mixed lengths, up to 256 tokens."""
+    tokenizer = Tokenizer.from_file(str(bundled_directory() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     splitter = TextSplitter.from_huggingface_tokenizer(tokenizer, CHUNK_TOKENS)
@@ -69,7 +71,7 @@ def ours(model: EmbeddingModel) -> Contender:
 
 def peer() -> Contender:
     """sentence-transformers' encode, float32, batches of 32."""
-    model = SentenceTransformer(str(bundled_model()), device="cpu", local_files_only=True)
+    model = SentenceTransformer(str(bundled_directory()), device="cpu", local_files_only=True)
     return Contender(
         "sentence-transformers",
         lambda chunks: np.asarray(

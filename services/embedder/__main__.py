@@ -3,8 +3,8 @@
 import sys
 
 from services.embedder.app import create_app
+from services.embedder.checksum import ModelUnavailable
 from services.embedder.embedder_settings import EmbedderSettings
-from services.embedder.embedding_model import ModelUnavailable
 from services.runtime.process.logging import configure_logging
 from services.runtime.process.worker import serve_worker
 

@@ -12,7 +12,8 @@ from contracts.commands import EmbedQuery
 from services.embedder.batcher import Batcher
 from services.embedder.embed_command import EmbedCommandHandler
 from services.embedder.embedder_settings import EmbedderSettings
-from services.embedder.embedding_model import EmbeddingModel, load_model
+from services.embedder.embedding_model import EmbeddingModel
+from services.embedder.loading import load_model
 from services.embedder.query import embed_query, reply
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.vector_index import ensure_vector_index

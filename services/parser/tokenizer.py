@@ -8,11 +8,12 @@ from typing import Self
 
 from tokenizers import Tokenizer
 
-PACKAGED = Path(__file__).parent / "bundled_tokenizer" / "all-MiniLM-L6-v2.json"
-"""A copy of the default model's tokenizer, because the package that carries the model needs torch."""
+from services.runtime.bundled_model import is_bundled
 
-_PACKAGED_MODELS = frozenset({"sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2"})
-_PACKAGED_LIMIT = 256
+TOKENIZER_FILE = Path(__file__).parent / "bundled_tokenizer" / "all-MiniLM-L6-v2.json"
+"""A copy of the bundled model's tokenizer, because the package that the model is in needs torch."""
+
+_BUNDLED_LIMIT = 256
 _USUAL_LIMIT = 512
 _LIMITS = (
     ("sentence_bert_config.json", "max_seq_length"),
@@ -31,12 +32,12 @@ class ModelTokenizer:
 
     @classmethod
     def load(cls, model: str) -> Self:
-        """Load the tokenizer of a model: the default one, a directory, or a name on the model hub.
+        """Load the tokenizer of a model: the bundled one, a directory, or a name on the model hub.
 
         Raises OSError or ValueError when there is none.
         """
-        if model in _PACKAGED_MODELS:
-            return cls._of(Tokenizer.from_file(str(PACKAGED)), _PACKAGED_LIMIT)
+        if is_bundled(model):
+            return cls._of(Tokenizer.from_file(str(TOKENIZER_FILE)), _BUNDLED_LIMIT)
         directory = Path(model)
         if directory.is_dir():
             tokenizer = Tokenizer.from_buffer((directory / "tokenizer.json").read_bytes())

@@ -17,9 +17,10 @@ from services.embedder.backends.sentence_transformers_backend import (
     WholeTextModel,
     has_bfloat16,
 )
-from services.embedder.checksum import bundled_model
-from services.embedder.embedding_model import EmbeddingModel, ModelUnavailable, Vectors, load_model
-from services.runtime.process.worker_settings import BUNDLED_MODEL
+from services.embedder.checksum import ModelUnavailable, bundled_directory
+from services.embedder.embedding_model import EmbeddingModel, Vectors
+from services.embedder.loading import load_model
+from services.runtime.bundled_model import BUNDLED_MODEL
 
 TEXTS = [
     text[start : start + length]
@@ -30,7 +31,7 @@ TEXTS = [
         strict=True,
     )
 ]
-"""English prose that every Python carries, from a word to more than the model reads."""
+"""English prose that comes with every Python, from a word to more than the model reads."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def model() -> EmbeddingModel:
 @pytest.fixture(scope="module")
 def plain() -> SentenceTransformer:
     """The same weights as every tutorial uses them."""
-    return SentenceTransformer(str(bundled_model()), device="cpu", local_files_only=True)
+    return SentenceTransformer(str(bundled_directory()), device="cpu", local_files_only=True)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def encode(plain: SentenceTransformer, texts: list[str]) -> Vectors:
     return np.asarray(plain.encode(texts, normalize_embeddings=True, show_progress_bar=False), np.float32)
 
 
-def test_the_carried_model_loads_without_a_call_to_the_network(calls_to_the_network: list[object]) -> None:
+def test_the_bundled_model_loads_without_a_call_to_the_network(calls_to_the_network: list[object]) -> None:
     model = load_model("all-MiniLM-L6-v2", threads=1)
     assert (model.name, model.dimensions, model.max_tokens) == (BUNDLED_MODEL, 384, 256)
     assert calls_to_the_network == []

@@ -1,7 +1,7 @@
 """The parser's real sandbox, with the limits that a test wants."""
 
 from services.parser.sandbox import Sandbox
-from services.runtime.process.worker_settings import BUNDLED_MODEL
+from services.runtime.bundled_model import BUNDLED_MODEL
 
 MEGABYTE = 1_048_576
 

@@ -1,1 +1,1 @@
-"""What runs a model."""
+"""Implementations of the embedding model."""

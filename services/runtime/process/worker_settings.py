@@ -1,9 +1,7 @@
 """The settings that the workers share, and the API does not read."""
 
+from services.runtime.bundled_model import BUNDLED_MODEL
 from services.runtime.process.settings import CommonSettings
-
-BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-"""Comes with a package, and needs no download."""
 
 
 class WorkerSettings(CommonSettings):

@@ -1,8 +1,8 @@
 """The embedder with a model that needs no weights, so that it starts in a second: ``python -m`` this."""
 
 from services.embedder.app import create_app
+from services.embedder.backends.dummy_backend import DummyModel
 from services.embedder.embedder_settings import EmbedderSettings
-from services.embedder.embedding_model import DummyModel
 from services.runtime.process.logging import configure_logging
 from services.runtime.process.worker import serve_worker
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.embedder.backends.dummy_backend import DummyModel
 from services.embedder.batcher import Batcher, BatcherStopped
-from services.embedder.embedding_model import DummyModel, Vectors
+from services.embedder.embedding_model import Vectors
 from tests.support.fakes.scripted_model import PATIENCE_SECONDS, ScriptedModel, vectors_of
 
 Task = asyncio.Task[Vectors]

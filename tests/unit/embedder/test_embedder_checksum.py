@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services.embedder.checksum import ModelUnavailable, bundled_model, require_sha256
+from services.embedder.checksum import ModelUnavailable, bundled_directory, require_sha256
 
 
 def test_weights_as_published_are_accepted(tmp_path: Path) -> None:
@@ -27,4 +27,4 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 def test_a_missing_package_gives_a_sentence_that_says_what_to_install() -> None:
     with pytest.raises(ModelUnavailable, match=r"no-such-package.*extra 'embedder'"):
-        bundled_model("no_such_package")
+        bundled_directory("no_such_package")

@@ -4,10 +4,11 @@ import sys
 import numpy as np
 import pytest
 
-from services.embedder.embedding_model import DummyModel, unit
+from services.embedder.backends.dummy_backend import DummyModel
+from services.embedder.embedding_model import unit
 
 PRINT_A_VECTOR = """
-from services.embedder.embedding_model import DummyModel
+from services.embedder.backends.dummy_backend import DummyModel
 print(DummyModel().embed(["a text"])[0, :3].tolist())
 """
 

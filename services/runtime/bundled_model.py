@@ -1,0 +1,8 @@
+"""The embedding model that comes with Stagecast: the default of EMBEDDING_MODEL, for which nothing is downloaded."""
+
+BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def is_bundled(model: str) -> bool:
+    """Return whether a name is the bundled model's, with its author or without."""
+    return model in {BUNDLED_MODEL, BUNDLED_MODEL.rpartition("/")[2]}
