@@ -5,29 +5,45 @@ from pathlib import Path
 from services.embedder.checksum import ModelUnavailable, bundled_directory
 from services.embedder.embedding_model import EmbeddingModel
 from services.runtime.bundled_model import BUNDLED_MODEL, is_bundled
+from services.runtime.process.logging import get_logger
+
+log = get_logger(__name__)
+
+_EXPECTED = (OSError, ValueError)
+"""What the libraries raise for a model that is not there, is none, or is on a hub that can't be reached.
+
+Anything else, as an ImportError deep in torch, is a broken installation or a bug, and one line tells too little."""
 
 
 def load_model(name: str, *, threads: int) -> EmbeddingModel:
     """Load a sentence-transformers model by hub name or path, and prove on a sentence that it works.
 
-    The bundled model's weights are checked, and nothing is downloaded for it. Raises ModelUnavailable.
+    The bundled model's weights are checked, and nothing is downloaded for it. Raises ModelUnavailable; where
+    that comes of a bug or a broken installation, the traceback is logged.
     """
     bundled = is_bundled(name)
     source = str(bundled_directory()) if bundled else _existing(name)
     try:
-        # Torch takes seconds to import and half a gigabyte: only a process that embeds pays for it.
-        from services.embedder.backends.sentence_transformers_backend import load_sentence_model
-
-        model = load_sentence_model(
-            source, BUNDLED_MODEL if bundled else name, threads=threads, bundled=bundled
-        )
-        model.embed(["The first sentence takes the longest."])
+        model = _load(source, BUNDLED_MODEL if bundled else name, threads=threads, bundled=bundled)
     except Exception as error:
+        if not isinstance(error, _EXPECTED):
+            log.exception("embedding_model_broken", model=name)
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise ModelUnavailable(
             f"The embedding model {name} can't be loaded: {reason}. Set EMBEDDING_MODEL to the directory of a "
             "sentence-transformers model, or to the name of one on a hub that this machine can reach."
         ) from error
+    return model
+
+
+def _load(source: str, name: str, *, threads: int, bundled: bool) -> EmbeddingModel:
+    try:
+        # Torch takes seconds to import and half a gigabyte: only a process that embeds pays for it.
+        from services.embedder.backends.sentence_transformers_backend import load_sentence_model
+    except OSError as error:
+        raise ImportError(str(error)) from error  # a library of torch that the system can't load
+    model = load_sentence_model(source, name, threads=threads, bundled=bundled)
+    model.embed(["The first sentence takes the longest."])
     return model
 
 

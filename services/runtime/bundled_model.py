@@ -1,4 +1,4 @@
-"""The embedding model that comes with Stagecast: the default of EMBEDDING_MODEL, for which nothing is downloaded."""
+"""The embedding model that comes with Stagecast, without a download: the default of EMBEDDING_MODEL."""
 
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
