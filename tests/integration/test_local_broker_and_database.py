@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 from pamqp.common import FieldTable
 
 from local.broker_search import accepts_login, speaks_amqp
+from local.failures import StartFailed
 from local.managed_process import ManagedProcess
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import running_url
+from services.runtime.database.engine import required_database_url
 from services.runtime.database.migrate import migrate
+from services.runtime.process.settings import CommonSettings
 from tests.support.virtual_host import PrivateVirtualHost
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
@@ -123,10 +127,28 @@ def test_a_data_directory_may_be_called_anything(directory: Path) -> None:
     server.stop()
 
 
-def test_a_data_directory_too_long_for_a_socket_still_works(directory: Path) -> None:
-    server = EmbeddedPostgres(directory / ("long" * 25) / "postgres", durable=False)
+@pytest.mark.parametrize("name", ["short", "lőng" * 25])
+def test_others_find_the_database_of_a_directory_however_long_its_path(directory: Path, name: str) -> None:
+    data_dir = directory / name
+    server = EmbeddedPostgres(data_dir / "postgres", durable=False)
     server.start()
-    with psycopg.connect(server.url) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with psycopg.connect(required_database_url(CommonSettings(data_dir=data_dir))) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("stagecast",)
     server.stop()
-    assert not list(Path(tempfile.gettempdir()).glob(f"{server._sockets.name}*"))
+    assert server._sockets == server.directory or not server._sockets.exists()
+
+
+def test_a_socket_is_not_put_where_another_may_have_prepared_for_it(directory: Path) -> None:
+    server = EmbeddedPostgres(directory / ("long" * 25) / "postgres", durable=False)
+    server._sockets.symlink_to(directory)
+    with pytest.raises(StartFailed, match=f"{server._sockets} belongs to another user"):
+        server.start()
+    server._sockets.unlink()
+
+
+def test_the_directories_above_a_database_stay_closed(directory: Path) -> None:
+    server = EmbeddedPostgres(directory / "data" / "postgres", durable=False)
+    (directory / "data").mkdir(mode=0o700)
+    server.start()
+    server.stop()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (directory, directory / "data")] == [0o700, 0o700]

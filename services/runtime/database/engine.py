@@ -6,6 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from services.runtime.database.embedded_address import embedded_url
 from services.runtime.process.settings import CommonSettings
 
 _KEEPALIVES = {
@@ -52,10 +53,5 @@ async def _register(connection: AsyncConnection) -> None:
 
 
 def required_database_url(settings: CommonSettings) -> str:
-    """DATABASE_URL, else the address of the embedded server in DATA_DIR, which ``make up`` starts."""
-    if settings.database_url:
-        return settings.database_url
-    # Here, because an installation in a container has no embedded server.
-    from local.postgres import EmbeddedPostgres
-
-    return EmbeddedPostgres(settings.data_dir / "postgres").url
+    """Return DATABASE_URL, else the address of the embedded server in DATA_DIR, which ``make up`` starts."""
+    return settings.database_url or embedded_url(settings.data_dir / "postgres")
