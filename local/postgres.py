@@ -123,6 +123,7 @@ class EmbeddedPostgres(ManagedProcess):
 
     def _spawn(self, entrance: int, program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
+            os.fchmod(log.fileno(), 0o600)
             return spawn(
                 [self._binaries / program, *arguments],
                 env={"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.directory)},

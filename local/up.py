@@ -1,9 +1,10 @@
 """``make up`` without containers: broker, database and the three services in one terminal."""
 
+import os
 import sys
 import time
 
-from local.data_dir import DataDir
+from local.data_dir import OTHERS, DataDir
 from local.dependencies import Dependencies, find_dependencies, without_password
 from local.environment import read_environment
 from local.failures import StartFailed
@@ -22,6 +23,7 @@ def main(package: str = "services") -> int:
     read_environment()
     settings = LocalSettings.read()
     terminal = Terminal(NAMES)
+    os.umask(OTHERS)
     try:
         directory = DataDir(settings.api.data_dir).acquire()
         foundation = find_dependencies(settings.api, directory)

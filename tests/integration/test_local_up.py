@@ -93,6 +93,11 @@ def processes_of(directory: Path) -> list[str]:
     return found
 
 
+def open_to_others(directory: Path) -> list[Path]:
+    """The directory and what is below it, as far as group or others may do anything with it."""
+    return [path for path in (directory, *directory.rglob("*")) if path.lstat().st_mode & 0o077]
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
@@ -104,14 +109,19 @@ def quick(rabbitmq_url: str, database_url: str) -> dict[str, str]:
     return {"RABBITMQ_URL": rabbitmq_url, "DATABASE_URL": database_url}
 
 
-def test_two_copies_run_beside_each_other_heal_and_leave_nothing(directory: Path) -> None:
+def test_two_copies_run_beside_each_other_in_private_heal_and_leave_nothing(directory: Path) -> None:
     own = {"RABBITMQ_URL": "", "DATABASE_URL": ""}
+    old = directory / "one" / "objects" / "documents" / "of-an-earlier-release"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    assert open_to_others(directory / "one") != []
     one, two = (System(directory / name, **own) for name in ("one", "two"))
     one.await_up()
     two.await_up()
     assert one.value("RabbitMQ") != two.value("RabbitMQ")
     assert answers(one.value("RabbitMQ"))
     assert answers(f"http://127.0.0.1:{two.port}/")
+    assert open_to_others(directory / "one") == open_to_others(directory / "two") == []
 
     parser = one.pid_of("parser")
     os.kill(parser, signal.SIGKILL)

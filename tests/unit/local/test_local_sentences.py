@@ -8,23 +8,11 @@ from pathlib import Path
 import pytest
 
 from local.broker_search import speaks_amqp
-from local.data_dir import DataDir
 from local.dependencies import without_password
 from local.environment import read_environment
-from local.failures import StartFailed
 from local.process import describe_exit
 from local.services import host_to_ask
 from local.terminal import Terminal
-
-
-def test_a_data_directory_belongs_to_one_running_system(tmp_path: Path) -> None:
-    first = DataDir(tmp_path / "data").acquire()
-    with pytest.raises(
-        StartFailed, match=rf"already runs on DATA_DIR={tmp_path}/data \(process {os.getpid()}\)"
-    ):
-        DataDir(tmp_path / "data").acquire()
-    first.release()
-    DataDir(tmp_path / "data").acquire().release()
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
