@@ -105,7 +105,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
     parts = create_parts(settings)
     app = Api(title="Stagecast", version="1", lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.parts = parts
-    app.state.access = parts.access
     install_problems(app)
     _install_middleware(app, parts)
     # The first is found first: when a server comes back, all streams come at once.
@@ -129,7 +128,12 @@ def _install_middleware(app: FastAPI, parts: Parts) -> None:
     """The last that is added is outermost."""
     settings = parts.settings
     app.add_middleware(Deadline, seconds=settings.request_seconds)
-    app.add_middleware(AccessMiddleware, rates=parts.rates, body_seconds=settings.body_seconds)
+    app.add_middleware(
+        AccessMiddleware,
+        authenticate=parts.access.authenticate,
+        rates=parts.rates,
+        body_seconds=settings.body_seconds,
+    )
     if settings.allowed_origins:
         # Around what refuses: a page of another origin is to see that too.
         app.add_middleware(

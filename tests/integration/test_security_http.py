@@ -151,15 +151,16 @@ def test_every_answer_carries_security_headers_and_a_request_id(guarded: Guarded
         assert "server" not in answer.headers
 
 
-def test_a_body_is_bounded_before_anybody_is_asked_who_they_are(guarded: Guarded) -> None:
+def test_a_body_is_bounded_and_read_only_of_those_who_may_ask(guarded: Guarded) -> None:
     def in_pieces() -> Iterator[bytes]:
         yield b'{"query": "'
         for _ in range(20):
             yield b"a" * 65_536
 
     with guarded.client() as client:
-        for path in ("/api/v1/search", "/api/v1/session"):
-            assert client.post(path, content=in_pieces()).status_code == 413
+        assert client.post("/api/v1/session", content=in_pieces()).status_code == 413
+        assert client.post("/api/v1/search", content=in_pieces()).status_code == 401, "unread"
+        assert client.post("/api/v1/search", content=in_pieces(), headers=bearer()).status_code == 413
 
 
 def test_the_page_may_run_nothing_but_its_own_files(guarded: Guarded) -> None:

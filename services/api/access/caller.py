@@ -7,18 +7,22 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy import ColumnElement, true
+from starlette.types import Scope
 
 from services.api.access.origins import refuse_other_origins
 from services.api.access.tickets import InvalidTicket, Tickets
 from services.api.access.tokens import ADMIN, Claims, InvalidToken, Tokens
 from services.api.api_settings import ApiSettings
 from services.api.http.allowed_hosts import is_loopback
+from services.api.http.methods import is_stream
 from services.api.http.problems import Problem
 from services.api.http.rates import USER, Rates
 from services.runtime.database.tables import documents
 from services.runtime.process.logging import get_logger
 
 COOKIE = "stagecast_token"
+PUBLIC = frozenset({"/api/v1/session", "/api/v1/events/webhook/document-processing"})
+"""Routes that tell by themselves whom they serve: by a token in the body, or by a producer's key."""
 
 log = get_logger(__name__)
 
@@ -62,11 +66,17 @@ class Access:
     rates: Rates
     allowed_origins: tuple[str, ...] = ()
 
-    async def caller(self, request: Request, ticket: str | None = None) -> Caller:
-        """The caller, counted against their rate; raises Problem 401, 403 or 429, Unavailable."""
-        who = await self._identify(request, ticket)
-        await self.rates.count(request.scope, USER, who.owner_id or "")
-        return who
+    async def authenticate(self, scope: Scope) -> None:
+        """Find out who asks and count it against their rate, for ``AnyCaller``; public routes ask for nobody.
+
+        Raises Problem 401, 403 or 429, Unavailable.
+        """
+        if scope["path"] in PUBLIC or not scope["path"].startswith("/api/"):
+            return
+        request = Request(scope)
+        who = await self._identify(request)
+        await self.rates.count(scope, USER, who.owner_id or "")
+        request.state.caller = who
 
     async def close(self) -> None:
         """Close what it holds open."""
@@ -83,7 +93,7 @@ class Access:
             log.info("token refused", reason=str(error))
             raise unauthorized() from error
 
-    async def _identify(self, request: Request, ticket: str | None) -> Caller:
+    async def _identify(self, request: Request) -> Caller:
         """By the first that is there of header, ticket and cookie: one that fails is not made up for by another."""
         if self.tokens is None:
             refuse_other_origins(request, self.allowed_origins, must_tell=False)
@@ -92,7 +102,7 @@ class Access:
         if header is not None:
             scheme, token = get_authorization_scheme_param(header)
             return caller_of(await self.claims(token if scheme.lower() == "bearer" else ""))
-        if ticket is not None:
+        if (ticket := _ticket(request)) is not None:
             return await self._redeem(ticket)
         claims = await self.claims(request.cookies.get(COOKIE, ""))
         refuse_other_origins(request, self.allowed_origins, must_tell=True)
@@ -119,23 +129,19 @@ def unauthorized() -> Problem:
     )
 
 
-def _access(request: Request) -> Access:
-    access: Access = request.app.state.access
-    return access
+def _ticket(request: Request) -> str | None:
+    """For EventSource, which can't set headers; anywhere else a ticket opens nothing."""
+    is_of_stream = request.method == "GET" and is_stream(request.scope)
+    return request.query_params.get("ticket") if is_of_stream else None
 
 
 async def caller(request: Request) -> Caller:
-    """The caller, by ``Authorization`` or cookie; without tokens configured the one local user."""
-    return await _access(request).caller(request)
-
-
-async def stream_caller(request: Request) -> Caller:
-    """As ``caller``, or by a ticket in the URL, for EventSource, which can't set headers."""
-    return await _access(request).caller(request, request.query_params.get("ticket"))
+    """Return the caller whom ``Access.authenticate`` found before the routes."""
+    who: Caller = request.state.caller
+    return who
 
 
 AnyCaller = Annotated[Caller, Depends(caller)]
-StreamCaller = Annotated[Caller, Depends(stream_caller)]
 
 
 async def administrator(who: AnyCaller) -> Caller:

@@ -1,6 +1,11 @@
-"""The gate before the routes: the rate of an address, bounds on the body; errors become problems."""
+"""The gate before the routes: the rate of an address, who asks, bounds on the body; errors become problems.
+
+Here and not in the routes, so that who asks is settled before what is asked: FastAPI reads a body before anything
+that a route depends on, and a route that is added later can't forget to ask.
+"""
 
 import math
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,8 +18,16 @@ from services.api.http.rates import ADDRESS, Rates, address_key
 class AccessMiddleware:
     """The layer within CORS, so that a page of another origin sees refusals too."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates, body_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        authenticate: Callable[[Scope], Awaitable[None]],
+        rates: Rates,
+        body_seconds: float,
+    ) -> None:
         self._app = app
+        self._authenticate = authenticate
         self._rates = rates
         self._body_seconds = body_seconds
 
@@ -45,6 +58,7 @@ class AccessMiddleware:
         if scope["path"].startswith("/api/"):
             client = scope.get("client")
             await self._rates.count(scope, ADDRESS, address_key(client[0] if client else None))
+        await self._authenticate(scope)
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             # Names, types and cursors are looked for in PostgreSQL, which takes no NUL in a text.
             raise Problem(400, "The address has a NUL in it.")

@@ -11,7 +11,7 @@ from services.api.http.problems import Problem
 
 MIN_BYTES_PER_SECOND = 16 * 1024
 MAX_JSON_BYTES = 512 * 1024
-"""Of a body that is read whole before anybody is asked who they are: twice the longest search."""
+"""Of a body that is read whole before a route looks at it: twice the longest search."""
 
 
 class TimedReceive:

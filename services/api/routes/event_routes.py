@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 
 from contracts.statuses import Status
-from services.api.access.caller import StreamCaller
+from services.api.access.caller import AnyCaller
 from services.api.parts import Parts, parts_of
 from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
@@ -40,7 +40,7 @@ router = APIRouter(prefix="/api/v1", tags=["events"], lifespan=_hub_of_process)
 @router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(
     request: Request,
-    who: StreamCaller,
+    who: AnyCaller,
     document_id: Annotated[list[str] | None, Query(alias="documentId")] = None,
     status: Annotated[list[Status] | None, Query()] = None,
     file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
