@@ -56,6 +56,7 @@ FORGERIES = {
     "no subject": token(sub=None),
     "subject that is empty": token(sub=""),
     "subject that is a number": forged({"alg": "HS256"}, {**CLAIMS, "sub": 1}, SECRET.encode()),
+    "no expiry": token(exp=None),
     "expiry that is a word": forged({"alg": "HS256"}, {**CLAIMS, "exp": "never"}, SECRET.encode()),
     "expiry beyond all time": forged({"alg": "HS256"}, {**CLAIMS, "exp": 1e300}, SECRET.encode()),
     "no token": "x",

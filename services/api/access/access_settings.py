@@ -27,6 +27,7 @@ class AccessSettings(BaseSettings):
     auth_jwt_audience: str | None = None
     auth_jwt_issuer: str | None = None
     auth_leeway_seconds: float = Field(default=30, ge=0, le=300)
+    auth_allow_unlimited_tokens: bool = False
 
     internal_api_key: str = Field(default="", repr=False)
     webhook_require_signature: bool = False

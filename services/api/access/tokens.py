@@ -55,6 +55,8 @@ class Rules:
     audience: str | None
     issuer: str | None
     leeway_seconds: float
+    allows_unlimited: bool = False
+    """Tokens without ``exp``, which are good until their key is changed."""
     refuses_short_keys: bool = True
     """Of published keys; of a shared secret the start has warned already."""
 
@@ -71,7 +73,10 @@ class Rules:
                 audience=self.audience,
                 issuer=self.issuer,
                 leeway=self.leeway_seconds,
-                options={"require": ["sub"], "enforce_minimum_key_length": self.refuses_short_keys},
+                options={
+                    "require": ["sub"] if self.allows_unlimited else ["sub", "exp"],
+                    "enforce_minimum_key_length": self.refuses_short_keys,
+                },
             )
         except jwt.PyJWTError as error:
             raise InvalidToken(type(error).__name__) from error
@@ -137,7 +142,12 @@ class PublishedKeyTokens:
 
 def create_tokens(settings: AccessSettings) -> Tokens | None:
     """Tokens as the settings want them; None where none are asked for."""
-    rules = Rules(settings.auth_jwt_audience, settings.auth_jwt_issuer, settings.auth_leeway_seconds)
+    rules = Rules(
+        settings.auth_jwt_audience,
+        settings.auth_jwt_issuer,
+        settings.auth_leeway_seconds,
+        settings.auth_allow_unlimited_tokens,
+    )
     if settings.auth_jwt_secret:
         if len(settings.auth_jwt_secret.encode()) < SAFE_SECRET_BYTES:
             # Not refused, because an issuer's secret can't always be changed by those who run this.

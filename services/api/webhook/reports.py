@@ -122,7 +122,8 @@ def decode_report(content_type: str, body: bytes) -> ReportedStatus:
 
 def _parse_json(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        # Not the bytes: of them json would take UTF-16 and UTF-32 as well.
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "The body is not well-formed JSON.") from error
 

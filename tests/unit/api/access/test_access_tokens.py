@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::jwt.warning
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 WEAK_KEY = rsa.generate_private_key(65537, 1024)  # noqa: S505 — that it is weak is the point
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
+CLAIMS = {"sub": "alice", "exp": int(time.time()) + 3600}
 RULES = Rules(audience=None, issuer=None, leeway_seconds=0)
 
 
@@ -43,7 +44,7 @@ def published(key_id: str = "1", key: rsa.RSAPrivateKey = RSA_KEY, **more: str) 
 
 
 def token(key: Any = RSA_KEY, algorithm: str = "RS256", key_id: Any = "1", **claims: Any) -> str:
-    payload = {"sub": "alice", "exp": time.time() + 60, **claims}
+    payload = {**CLAIMS, **claims}
     return jwt.encode(payload, key, algorithm, headers={"kid": key_id} if key_id is not None else None)
 
 
@@ -78,9 +79,7 @@ async def test_tokens_by_rsa_and_by_elliptic_curve_are_read() -> None:
 
 async def test_the_public_key_is_no_shared_secret() -> None:
     pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    as_secret = jwt.encode(
-        {"sub": "alice"}, key=pem.replace(b"-----", b""), algorithm="HS256", headers={"kid": "1"}
-    )
+    as_secret = jwt.encode(CLAIMS, key=pem.replace(b"-----", b""), algorithm="HS256", headers={"kid": "1"})
 
     with pytest.raises(InvalidToken):
         await Issuer().tokens.read(as_secret)
@@ -173,24 +172,37 @@ async def test_the_issuer_must_be_ours_where_one_is_named() -> None:
     secret = b"a-shared-secret-of-thirty-two-bytes!"
     tokens = SharedSecretTokens(secret, Rules(None, "https://issuer", 0))
 
-    ours = jwt.encode({"sub": "alice", "iss": "https://issuer"}, secret)
-    assert (await tokens.read(ours)).expires_at is None
-    for other in ({"sub": "alice"}, {"sub": "alice", "iss": "https://other"}):
+    ours = jwt.encode({**CLAIMS, "iss": "https://issuer"}, secret)
+    assert (await tokens.read(ours)).owner_id == "alice"
+    for other in (CLAIMS, {**CLAIMS, "iss": "https://other"}):
         with pytest.raises(InvalidToken):
             await tokens.read(jwt.encode(other, secret))
+
+
+async def test_a_token_without_an_end_is_refused_unless_the_operator_allows_it() -> None:
+    secret = "a-shared-secret-of-thirty-two-bytes!"
+    token = jwt.encode({"sub": "alice"}, secret)
+    strict = create_tokens(AccessSettings(auth_jwt_secret=secret))
+    lenient = create_tokens(AccessSettings(auth_jwt_secret=secret, auth_allow_unlimited_tokens=True))
+    assert strict
+    assert lenient
+
+    with pytest.raises(InvalidToken):
+        await strict.read(token)
+    assert (await lenient.read(token)).expires_at is None
 
 
 async def test_an_audience_that_is_not_asked_for_is_somebody_elses() -> None:
     secret = b"a-shared-secret-of-thirty-two-bytes!"
 
     with pytest.raises(InvalidToken):
-        await SharedSecretTokens(secret, RULES).read(jwt.encode({"sub": "alice", "aud": "other"}, secret))
+        await SharedSecretTokens(secret, RULES).read(jwt.encode({**CLAIMS, "aud": "other"}, secret))
 
 
 async def test_a_short_secret_is_warned_of_and_works() -> None:
     tokens = create_tokens(AccessSettings(auth_jwt_secret="short"))
     assert tokens is not None
 
-    claims = await tokens.read(jwt.encode({"sub": "alice"}, "short", algorithm="HS256"))
+    claims = await tokens.read(jwt.encode(CLAIMS, "short", algorithm="HS256"))
 
     assert claims.owner_id == "alice"
