@@ -4,7 +4,7 @@ Events reach our API through RabbitMQ, and the others through the cheapest way t
 core 0, the load client (compiled) and everything else on core 1. Needs gcc, node and npm, taskset, RabbitMQ as
 for the tests; the peers are fetched into ``--directory``.
 
-    python -m bench.broadcaster [--connections 100 1000 5000] [--only NAME …] [--directory …]
+    python -m bench.fanout [--connections 100 1000 5000] [--only NAME …] [--directory …]
 """
 
 import argparse
@@ -14,12 +14,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bench.broadcaster.client import CLIENT_CORE, compile_client
-from bench.broadcaster.contenders import Contender, Stagecast
-from bench.broadcaster.measuring import Bench
-from bench.broadcaster.report import write_report
-from bench.broadcaster.setup import FIRST_PORT, peers, peers_python
-
+from bench.fanout.client import CLIENT_CORE, compile_client
+from bench.fanout.contenders import Contender, Stagecast
+from bench.fanout.measuring import Bench
+from bench.fanout.report import write_report
+from bench.fanout.setup import FIRST_PORT, peers, peers_python
 from local.postgres import EmbeddedPostgres
 from local.rabbitmq import PrivateBroker
 

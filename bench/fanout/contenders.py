@@ -12,7 +12,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import aio_pika
-from bench.broadcaster.publishers import LinePublisher, Publisher, RabbitPublisher, RequestPublisher
+
+from bench.fanout.publishers import LinePublisher, Publisher, RabbitPublisher, RequestPublisher
 
 SERVER_CORE = 0
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from bench.broadcaster.client import Client
-from bench.broadcaster.contenders import Contender, Stagecast
-from bench.broadcaster.publishers import Publisher
+from bench.fanout.client import Client
+from bench.fanout.contenders import Contender, Stagecast
+from bench.fanout.publishers import Publisher
 
 ASKED = 1000
 """Connections at which ratios are asked for, and measured most carefully."""

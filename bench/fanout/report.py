@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.broadcaster.measuring import ASKED
+from bench.fanout.measuring import ASKED
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks" / "fanout.md"
@@ -15,7 +15,7 @@ Figures = dict[str, Any]
 
 HEAD = """# Fan-out: server CPU for each delivered event
 
-`python -m bench.broadcaster` opens event streams to our API as it is (events arrive through RabbitMQ, the
+`python -m bench.fanout` opens event streams to our API as it is (events arrive through RabbitMQ, the
 projector writes to PostgreSQL, all in the measured process), to four other servers that do nothing
 else, each written as its users write it (`bench/fanout/servers`), and to a floor. Figures of one run,
 {date}; load average {load:.1f} before and {load_after:.1f} after, on 2 virtual processors that are shared

@@ -6,7 +6,7 @@ import venv
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.broadcaster.contenders import HERE, Contender, Express, Floor, Nchan, PythonPeer
+from bench.fanout.contenders import HERE, Contender, Express, Floor, Nchan, PythonPeer
 
 FIRST_PORT = 18_400
 
