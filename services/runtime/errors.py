@@ -6,6 +6,8 @@ from obstore.exceptions import BaseError as ObjectStoreError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from contracts.failures import StagecastError
+
 BROKER_ERRORS = (
     AMQPError,
     ConnectionError,
@@ -16,7 +18,7 @@ BROKER_ERRORS = (
 )
 
 
-class Transient(Exception):
+class Transient(StagecastError):
     """A failure that is nobody's fault and passes by itself; the same work may succeed later."""
 
 
@@ -38,9 +40,9 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (*BROKER_ERRORS, MemoryError))
 
 
-class Superseded(Exception):
+class Superseded(StagecastError):
     """The document was deleted, its attempt has ended, or a newer one has begun; who works on it stops quietly."""
 
 
-class MalformedMessage(Exception):
+class MalformedMessage(StagecastError):
     """A body that doesn't fit the schema of its queue; the sentence names the fields."""

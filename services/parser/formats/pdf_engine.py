@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from contracts.failures import StagecastError
 
-class EncryptedError(Exception):
+
+class EncryptedError(StagecastError):
     """The file wants a password or a certificate; the empty password does not open it."""
 
 
