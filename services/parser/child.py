@@ -18,6 +18,7 @@ from services.parser.chunking import Chunker
 from services.parser.confinement import confine, die_with
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
+from services.parser.formats.swallowed_errors import SwallowedErrors
 from services.parser.parsed_document import Chunk
 from services.parser.tokenizer import ModelTokenizer
 
@@ -62,39 +63,35 @@ class _Work:
         self._chunker = chunker
         self._answers = answers
         self._quiet_until = 0.0
+        self._swallowed = SwallowedErrors()
 
     def run(self) -> None:
         """Parse, and answer with the document or with why there is none."""
-        failed = self._try()
+        answer = self._try()
         # Answered here, when what the failed attempt held is free again.
-        if failed:
-            self._send(failed)
+        self._send(answer.model_copy(update={"swallowed": self._swallowed.summary()}))
 
-    def _try(self) -> ipc.Failed | None:
+    def _try(self) -> ipc.Parsed | ipc.Failed:
         try:
-            self._parse()
+            return self._parse()
         except DocumentFailed as failure:
-            return ipc.Failed(code=failure.code, message=failure.message)
+            detail = _traceback() if failure.code is FailureCode.INTERNAL else ""
+            return ipc.Failed(code=failure.code, message=failure.message, detail=detail)
         except MemoryError:
             return OUT_OF_MEMORY
         except Exception:
             message = "The parser failed on the document."
-            return ipc.Failed(
-                code=FailureCode.INTERNAL, message=message, detail=traceback.format_exc(limit=-20)
-            )
-        return None
+            return ipc.Failed(code=FailureCode.INTERNAL, message=message, detail=_traceback())
 
-    def _parse(self) -> None:
-        reading = Reading(self._task.pdf_engine, self._report)
+    def _parse(self) -> ipc.Parsed:
+        reading = Reading(self._task.pdf_engine, self._report, self._swallowed)
         content = read(Path(self._task.path), self._task.media_type, reading)
         chunks = self._chunker.chunks(content.blocks)
         if not chunks:
             raise empty()
         self._send_chunks(chunks)
-        self._send(
-            ipc.Parsed(
-                page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
-            )
+        return ipc.Parsed(
+            page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
         )
 
     def _send_chunks(self, chunks: tuple[Chunk, ...]) -> None:
@@ -111,6 +108,10 @@ class _Work:
         rest = memoryview(ipc.encode(frame))
         while rest:
             rest = rest[self._answers.write(rest) :]
+
+
+def _traceback() -> str:
+    return traceback.format_exc(limit=-20)
 
 
 if __name__ == "__main__":

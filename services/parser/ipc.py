@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from contracts.failures import FailureCode
 from services.parser.formats.reading import PdfEngineName
+from services.parser.formats.swallowed_errors import MAX_SWALLOWED, SwallowedError
 from services.parser.parsed_document import Chunk
 
 LENGTH = struct.Struct(">I")
@@ -62,7 +63,11 @@ class Chunks(_Frame):
     chunks: list[Chunk]
 
 
-class Parsed(_Frame):
+class _Last(_Frame):
+    swallowed: tuple[SwallowedError, ...] = Field(default=(), max_length=MAX_SWALLOWED)
+
+
+class Parsed(_Last):
     """The document is done; its chunks were sent."""
 
     kind: Literal["parsed"] = "parsed"
@@ -71,7 +76,7 @@ class Parsed(_Frame):
     metadata: dict[str, str]
 
 
-class Failed(_Frame):
+class Failed(_Last):
     """The document can't be parsed; ``detail`` is for the log."""
 
     kind: Literal["failed"] = "failed"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -190,6 +191,8 @@ def _is_suspect(answer: ipc.Parsed | ipc.Failed) -> bool:
 
 
 def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDocument:
+    if answer.swallowed:
+        log.warning("parser_errors_swallowed", errors=[asdict(error) for error in answer.swallowed])
     if isinstance(answer, ipc.Failed):
         if answer.detail:
             log.error("parser_child_bug", detail=answer.detail)

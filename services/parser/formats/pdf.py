@@ -3,43 +3,103 @@
 Nothing that a file says about itself is believed, and a page that fails costs one page.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser.formats.outline import Outline
-from services.parser.formats.pdf_engine import EncryptedError, OutlineEntry, PdfEngine
+from services.parser.formats.pdf_engine import EncryptedError, PdfEngine
 from services.parser.formats.pdfium_engine import PdfiumEngine
 from services.parser.formats.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess
+from services.parser.formats.swallowed_errors import SwallowedErrors
 from services.parser.normalization import has_text, join_lines, mend_page, tidy_prose
 from services.parser.parsed_document import Block, Content
 
 _MAX_METADATA = 1000
 
+_READABLE = Path(__file__).parent / "readable.pdf"
+"""A page that every engine reads which works at all."""
+
+T = TypeVar("T")
+
 
 def read(path: Path, reading: Reading) -> Content:
-    """Read a PDF; raises DocumentFailed."""
+    """Read a PDF; raises DocumentFailed, as ``internal`` where an engine is broken and not the file."""
+    kinds = _engines_of(reading.pdf_engine)
+    try:
+        return _read(path, kinds, reading)
+    except DocumentFailed as failure:
+        if failure.code is FailureCode.CORRUPT:
+            _refuse_broken(kinds)
+        raise
+
+
+def _read(path: Path, kinds: Sequence[type[PdfEngine]], reading: Reading) -> Content:
+    swallowed = reading.swallowed
     with ExitStack() as stack:
-        engines = _open(path, reading.pdf_engine)
+        engines = _open(path, kinds, swallowed)
         for engine in engines:
-            stack.callback(_close, engine)
-        pages = Pages(engines)
+            stack.callback(_close, engine, swallowed)
+        pages = Pages(engines, swallowed)
         if pages.count > MAX_PAGES:
             raise DocumentFailed(FailureCode.TOO_LARGE, f"The PDF has more than {MAX_PAGES:,} pages.")
-        outline = Outline(_first_outline(engines))
-        blocks = tuple(_blocks(pages, outline, reading))
-        _refuse_nothing(blocks, pages, damaged=reading.pdf_engine == "auto" and len(engines) < 2)
-        return Content(blocks, pages.count, tuple(pages.failed), _first_metadata(engines))
+        # pypdf first: it is the one that knows the structure.
+        outline = _first_answer(engines[::-1], lambda engine: engine.outline(), swallowed)
+        blocks = tuple(_blocks(pages, Outline(outline or ()), reading))
+        _refuse_nothing(blocks, pages, damaged=len(engines) < len(kinds))
+        metadata = _first_answer(engines[::-1], lambda engine: engine.metadata(), swallowed)
+        return Content(blocks, pages.count, tuple(pages.failed), _tidy_metadata(metadata or {}))
+
+
+def _engines_of(name: PdfEngineName) -> Sequence[type[PdfEngine]]:
+    """The engines to use, in the order in which they are asked for a page's text."""
+    kinds: dict[PdfEngineName, tuple[type[PdfEngine], ...]] = {
+        "auto": (PdfiumEngine, PypdfEngine),
+        "pdfium": (PdfiumEngine,),
+        "pypdf": (PypdfEngine,),
+    }
+    return kinds[name]
+
+
+def _refuse_broken(kinds: Iterable[type[PdfEngine]]) -> None:
+    """Raise DocumentFailed when an engine can't read what can be read: then nothing is known of the file.
+
+    The exceptions that a file caused don't tell that: a quarter of pypdf's aren't its own, and damaged
+    files cause the same AttributeError as a method that an upgrade took away.
+    """
+    for kind in kinds:
+        try:
+            with closing(kind.open(_READABLE)) as engine:
+                engine.text(0)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise DocumentFailed(
+                FailureCode.INTERNAL,
+                "PDFs can't be read at the moment: the parser is at fault, not the file.",
+            ) from error
+
+
+def _first_answer(
+    engines: Iterable[PdfEngine], question: Callable[[PdfEngine], T], swallowed: SwallowedErrors
+) -> T | None:
+    """The answer of the first engine that does not raise; None when all do."""
+    for engine in engines:
+        with swallowed:
+            return question(engine)
+    return None
 
 
 class Pages:
     """The pages of a PDF, each read by the first engine that can."""
 
-    def __init__(self, engines: list[PdfEngine]) -> None:
+    def __init__(self, engines: list[PdfEngine], swallowed: SwallowedErrors) -> None:
         """Engines in the order in which they are asked for text; at least one."""
         self._engines = engines
+        self._swallowed = swallowed
         self.count = engines[0].page_count
         self.failed: list[int] = []
         if len({engine.page_count for engine in engines}) > 1:
@@ -63,39 +123,25 @@ class Pages:
             text = self._text(page)
             if text is None:
                 self.failed.append(page + 1)
-            yield text or ""
+            yield mend_page(text or "")
 
     def _text(self, page: int) -> str | None:
-        for engine in self._engines:
-            try:
-                return mend_page(engine.text(page))
-            except MemoryError:
-                raise
-            except Exception:  # noqa: S112 - a quarter of pypdf's exceptions aren't its own
-                continue
-        return None
+        return _first_answer(self._engines, lambda engine: engine.text(page), self._swallowed)
 
 
-def _open(path: Path, name: PdfEngineName) -> list[PdfEngine]:
-    """The engines that can open the file, in the order in which they are asked for a page's text."""
-    kinds: dict[PdfEngineName, tuple[type[PdfEngine], ...]] = {
-        "auto": (PdfiumEngine, PypdfEngine),
-        "pdfium": (PdfiumEngine,),
-        "pypdf": (PypdfEngine,),
-    }
+def _open(path: Path, kinds: Iterable[type[PdfEngine]], swallowed: SwallowedErrors) -> list[PdfEngine]:
+    """Open a file with each engine that can; raises DocumentFailed when none can."""
     engines: list[PdfEngine] = []
     encrypted = False
-    for kind in kinds[name]:
-        try:
-            engine = kind.open(path)
+    for kind in kinds:
+        with swallowed:
+            try:
+                engine = kind.open(path)
+            except EncryptedError:
+                encrypted = True
+                continue
             if engine.page_count > 0:
                 engines.append(engine)
-        except EncryptedError:
-            encrypted = True
-        except MemoryError:
-            raise
-        except Exception:  # noqa: S112 - as above
-            continue
     if engines:
         return engines
     if encrypted:
@@ -103,11 +149,9 @@ def _open(path: Path, name: PdfEngineName) -> list[PdfEngine]:
     raise DocumentFailed(FailureCode.CORRUPT, "The file is damaged: it can't be read as a PDF.")
 
 
-def _close(engine: PdfEngine) -> None:
-    try:
+def _close(engine: PdfEngine, swallowed: SwallowedErrors) -> None:
+    with suppress(MemoryError), swallowed:  # What was read stays read.
         engine.close()
-    except Exception:
-        return  # What was read stays read.
 
 
 def _existing(pdfium: PdfiumEngine) -> int:
@@ -144,25 +188,6 @@ def _refuse_nothing(blocks: tuple[Block, ...], pages: Pages, *, damaged: bool) -
     )
 
 
-def _first_outline(engines: list[PdfEngine]) -> list[OutlineEntry]:
-    for engine in reversed(engines):
-        try:
-            return engine.outline()
-        except MemoryError:
-            raise
-        except Exception:  # noqa: S112 - chunks without headings are better than none
-            continue
-    return []
-
-
-def _first_metadata(engines: list[PdfEngine]) -> dict[str, str]:
-    for engine in reversed(engines):
-        try:
-            found = engine.metadata()
-        except MemoryError:
-            raise
-        except Exception:  # noqa: S112 - as above
-            continue
-        tidy = {name: tidy_prose(text)[:_MAX_METADATA] for name, text in found.items()}
-        return {name: text for name, text in tidy.items() if text}
-    return {}
+def _tidy_metadata(found: dict[str, str]) -> dict[str, str]:
+    tidy = {name: tidy_prose(text)[:_MAX_METADATA] for name, text in found.items()}
+    return {name: text for name, text in tidy.items() if text}

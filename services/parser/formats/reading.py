@@ -1,11 +1,12 @@
 """What every format is given, what it gives back, and how much of a file is read at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from contracts.failures import DocumentFailed, FailureCode
+from services.parser.formats.swallowed_errors import SwallowedErrors
 from services.parser.parsed_document import Content
 
 PdfEngineName = Literal["auto", "pypdf", "pdfium"]
@@ -21,10 +22,14 @@ def _ignore_progress(pages_done: int, page_count: int) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read a file; ``on_page`` is told after each page (pages done, page count)."""
+    """A wish to read a file; ``on_page`` is told after each page (pages done, page count).
+
+    ``swallowed`` collects the exceptions after which the format went on.
+    """
 
     pdf_engine: PdfEngineName = "auto"
     on_page: Callable[[int, int], None] = _ignore_progress
+    swallowed: SwallowedErrors = field(default_factory=SwallowedErrors)
 
 
 class Format(Protocol):

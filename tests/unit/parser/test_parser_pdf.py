@@ -9,6 +9,7 @@ from services.parser.formats import pdf
 from services.parser.formats.outline import Outline
 from services.parser.formats.pdf_engine import OutlineEntry, placed
 from services.parser.formats.pdfium_engine import PdfiumEngine
+from services.parser.formats.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import PdfEngineName, Reading
 from services.parser.parsed_document import Content
 from tests.support import documents
@@ -150,6 +151,60 @@ def test_pypdf_reads_a_page_that_pdfium_can_not(
     content = parse(documents.pdf("One", "Two", "Three"))
     assert pages(content) == [(1, "One"), (2, "Two"), (3, "Three")]
     assert content.pages_failed == ()
+
+
+def broken(*_: object) -> str:
+    raise AttributeError("a method that an upgrade took away")
+
+
+@pytest.mark.parametrize("method", ["open", "text"])
+def test_engines_that_read_no_file_at_all_are_no_damage_of_this_one(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    for kind in (PdfiumEngine, PypdfEngine):
+        monkeypatch.setattr(kind, method, broken)
+    with pytest.raises(DocumentFailed) as failed:
+        parse(documents.pdf("One", "Two"))
+    assert (failed.value.code, failed.value.retryable) == (FailureCode.INTERNAL, True)
+    assert isinstance(failed.value.__cause__, AttributeError)
+
+
+@pytest.mark.parametrize("engine", ["auto"], indirect=True)
+def test_a_scan_is_not_called_damaged_where_one_engine_opens_no_file(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PypdfEngine, "open", broken)
+    assert code_of(parse, documents.scanned_pdf()) is FailureCode.INTERNAL
+
+
+def test_an_attribute_error_that_only_this_file_causes_is_its_damage(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in (PdfiumEngine, PypdfEngine):
+        monkeypatch.setattr(kind, "text", lambda self, page: broken() if self.page_count > 1 else "text")
+    assert code_of(parse, documents.pdf("One", "Two")) is FailureCode.CORRUPT
+
+
+@pytest.mark.parametrize("engine", ["auto"], indirect=True)
+def test_what_one_engine_raised_before_the_other_read_the_page_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: PdfEngineName
+) -> None:
+    monkeypatch.setattr(PdfiumEngine, "text", broken)
+    path = tmp_path / "document.pdf"
+    path.write_bytes(documents.pdf("One", "Two", "Three"))
+    reading = Reading(engine)
+    assert pdf.read(path, reading).pages_failed == ()
+    (error,) = reading.swallowed.summary()
+    assert (error.kind, error.count) == ("AttributeError", 3)
+    assert error.where.startswith(f"{__name__}:")
+
+
+def test_a_bug_in_what_mends_a_page_costs_no_page_in_silence(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "mend_page", broken)
+    with pytest.raises(AttributeError):
+        parse(documents.pdf("One"))
 
 
 @pytest.mark.parametrize("engine", ["pdfium"], indirect=True)

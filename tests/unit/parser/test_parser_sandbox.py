@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from contracts.failures import DocumentFailed, FailureCode
+from services.parser import sandbox as sandbox_module
 from services.parser.child_process import ChildDied, ChildNotReady, ChildProcess
 from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
@@ -152,6 +155,69 @@ async def test_a_pdf_that_crashes_pdfium_is_read_by_pypdf(write: Write) -> None:
         os.kill(child, signal.SIGSEGV)
         os.kill(child, signal.SIGCONT)
         assert (await parsing).chunks[0].text == "A page that stays."
+
+
+@pytest.fixture
+def logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that no earlier test's settings were bound to."""
+    monkeypatch.setattr(sandbox_module, "log", structlog.stdlib.get_logger())
+
+
+@pytest.fixture
+def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Statements that every parser child runs at its start, as if a library had changed."""
+
+    def upgrade_(statements: str) -> None:
+        folder = tmp_path / "site"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(f"import pypdf, pypdfium2\n{statements}\n")
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+
+    return upgrade_
+
+
+WITHOUT_PYPDF = "del pypdf.PageObject.extract_text"
+WITHOUT_PDFIUM = "del pypdfium2.PdfTextPage.get_text_range"
+
+
+@pytest.mark.usefixtures("logger")
+async def test_engines_broken_by_an_upgrade_are_an_internal_failure_with_a_traceback_in_the_log(
+    write: Write, upgrade: Callable[[str], None]
+) -> None:
+    path = write(documents.pdf("One", "Two"))
+    upgrade(f"{WITHOUT_PYPDF}; {WITHOUT_PDFIUM}")
+    with capture_logs() as logs:
+        async with sandbox() as box:
+            assert await code_of(box, path) is FailureCode.INTERNAL
+    swallowed, bug = logs
+    assert (swallowed["event"], swallowed["log_level"]) == ("parser_errors_swallowed", "warning")
+    assert [(error["kind"], error["count"]) for error in swallowed["errors"]] == [("AttributeError", 2)] * 2
+    assert (bug["event"], bug["log_level"]) == ("parser_child_bug", "error")
+    assert "AttributeError: 'PdfTextPage' object has no attribute 'get_text_range'" in bug["detail"]
+
+
+@pytest.mark.usefixtures("logger")
+async def test_an_engine_that_is_broken_alone_is_told_once_a_document(
+    write: Write, upgrade: Callable[[str], None]
+) -> None:
+    path = write(documents.pdf("One", "Two", "Three"))
+    upgrade(WITHOUT_PDFIUM)
+    with capture_logs() as logs:
+        async with sandbox() as box:
+            assert (await parse(box, path)).pages_failed == ()
+    (warning,) = logs
+    (error,) = warning["errors"]
+    assert (error["kind"], error["count"]) == ("AttributeError", 3)
+    assert error["where"].startswith("services.parser.formats.pdfium_engine:")
+
+
+@pytest.mark.usefixtures("logger")
+async def test_damage_is_told_to_the_owner_and_is_no_bug(write: Write) -> None:
+    path = write(documents.truncated_pdf("A page", "and another", keep=0.3))
+    with capture_logs() as logs:
+        async with sandbox() as box:
+            assert await code_of(box, path) is FailureCode.CORRUPT
+    assert [entry["event"] for entry in logs] == ["parser_errors_swallowed"]
 
 
 async def test_cancelling_kills_the_child_and_frees_its_place(write: Write) -> None:
