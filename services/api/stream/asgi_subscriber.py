@@ -22,19 +22,19 @@ class AsgiSubscriber(Subscriber):
         self._filled = asyncio.Event()
         self._ended = False
 
-    def send(self, batch: Batch, sent: int = 0) -> None:
-        self.write(batch.data)
+    def _send(self, batch: Batch, sent: int) -> None:
+        self._write(batch.data)
 
-    def write(self, *frames: bytes) -> None:
+    def _write(self, *frames: bytes) -> None:
         self._buffer += frames
         self._size += sum(map(len, frames))
         self._filled.set()
         if self._size > HIGH_WATER and not self.paused:
-            self.writing_paused()
+            self.pause_writing()
 
-    def finish(self, *frames: bytes) -> None:
+    def _finish(self, *frames: bytes) -> None:
         self._ended = True
-        self.write(*frames)
+        self._write(*frames)
 
     def abort(self) -> None:
         self._ended = True
@@ -50,7 +50,7 @@ class AsgiSubscriber(Subscriber):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             watching.cancel()
-            self.on_closed()
+            self.connection_gone()
 
     async def _flush(self, send: Send) -> bool:
         await self._filled.wait()
@@ -61,7 +61,7 @@ class AsgiSubscriber(Subscriber):
         if body:
             await send({"type": "http.response.body", "body": body, "more_body": True})
         if self.paused and not self._ended:
-            self.writing_resumed()
+            self.resume_writing()
         return bool(self._buffer) or not self._ended
 
     async def _watch(self, receive: Receive) -> None:

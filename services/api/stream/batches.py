@@ -25,14 +25,14 @@ class Batch:
 
 
 class Batches:
-    """The batches of one view, and how many clients share it."""
+    """The batches of one view, and how many subscribers share it."""
 
-    __slots__ = ("_cache", "_end", "_ring", "clients", "is_total", "sent_at", "sent_cursor", "view")
+    __slots__ = ("_cache", "_end", "_ring", "is_total", "sent_at", "sent_cursor", "subscribers", "view")
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.is_total = view.is_total
-        self.clients = 0
+        self.subscribers = 0
         self.sent_cursor = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
         self.sent_at = 0.0  # and when, on the loop's clock
         self._cache: dict[int, Batch] = {}
@@ -46,7 +46,7 @@ class Batches:
         if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
             self._cache.clear()
             self._ring, self._end = ring, ring.end
-        if self.clients < 2:
+        if self.subscribers < 2:
             return self._build(ring, cursor)
         batch = self._cache.get(cursor)
         if batch is None:

@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from contracts.wire import rfc3339
 from services.api.http.problems import Problem, unavailable
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
@@ -18,11 +16,16 @@ from services.api.stream.batches import Batches
 from services.api.stream.broadcaster import Broadcaster
 from services.api.stream.catch_up import catch_up
 from services.api.stream.filters import View
-from services.api.stream.keepalive import keepalive_frame, next_due
-from services.api.stream.reconnect_reason import ReconnectReason
-from services.api.stream.sse import encode_control, encode_cursor, encode_reset, encode_retry
+from services.api.stream.sse import (
+    ReconnectReason,
+    encode_connected,
+    encode_cursor,
+    encode_heartbeat,
+    encode_reconnect,
+    encode_reset,
+)
 from services.api.stream.stream_request import StreamLimits, StreamRequest
-from services.api.stream.subscriber import REPLAYING, Subscriber
+from services.api.stream.subscriber import Subscriber
 from services.api.stream.timer_wheel import TimerWheel
 from services.runtime.process.logging import get_logger
 
@@ -41,11 +44,11 @@ class Hub:
     """Opens streams and looks after them. Nothing of the database is held while one is open."""
 
     def __init__(self, event_log: EventLog, limits: StreamLimits) -> None:
-        self.event_log = event_log
-        self.broadcaster = Broadcaster()
-        self.is_draining = False
+        self._event_log = event_log
         self._limits = limits
-        self._clients: dict[Subscriber, None] = {}
+        self._broadcaster = Broadcaster()
+        self._is_draining = False
+        self._subscribers: dict[Subscriber, None] = {}
         self._emptied = asyncio.Event()
         self._emptied.set()
         self._views: dict[View, Batches] = {}
@@ -54,187 +57,160 @@ class Hub:
         event_log.follow(self)
 
     def __len__(self) -> int:
-        return len(self._clients)
+        return len(self._subscribers)
 
     def admit(self, view: View) -> None:
         """Refuse one stream too many; raises Problem 429 or 503."""
-        if self.is_draining:
+        if self._is_draining:
             raise unavailable("This server is about to stop; another one answers.", retry_after=1)
-        if len(self._clients) >= self._limits.connections:
+        if len(self._subscribers) >= self._limits.connections:
             raise unavailable("This server has as many open streams as it may have.")
         owner = view.caller.owner_id
         if owner is not None and self._of_owner[owner] >= self._limits.connections_per_user:
             raise Problem(429, "You have as many open streams as you may have.", headers={"Retry-After": "5"})
 
-    def open(self, client: Subscriber, wish: StreamRequest) -> None:
+    def open(self, subscriber: Subscriber, request: StreamRequest) -> None:
         """Begin a stream whose headers are out: its first frames, then what it missed, then the tail."""
-        self._enter(client, wish)
-        head = self.event_log.head
-        parsed = Position.parse(wish.last_event_id) if wish.last_event_id else None
-        position = parsed or head
-        client.write(encode_retry(), self._connected(client, position), *wish.newest)
-        if wish.last_event_id and parsed is None:
-            client.write(encode_reset(GapReason.UNKNOWN, position))
-        if wish.newest:
-            client.write(encode_cursor(str(position)))
-        log.info(
-            "client connected", client_id=client.client_id, last_event_id=(wish.last_event_id or "")[:64]
-        )
-        self.follow_from(client, position)
-
-    def follow_from(self, client: Subscriber, position: Position) -> None:
-        """Let a client follow: at once where the ring has what it needs, else through a replay."""
-        ring = self.event_log.ring
+        self._enter(subscriber, request)
+        parsed = Position.parse(request.last_event_id) if request.last_event_id else None
+        position = parsed or self._event_log.head
+        subscriber.write(encode_connected(subscriber.client_id, position), *request.newest)
+        if request.last_event_id and parsed is None:
+            subscriber.write(encode_reset(GapReason.UNKNOWN, position))
+        if request.newest:
+            subscriber.write(encode_cursor(position))
+        last_event_id = (request.last_event_id or "")[:64]
+        log.info("client_connected", client_id=subscriber.client_id, last_event_id=last_event_id)
+        ring = self._event_log.ring
         cursor = ring.locate(position)
         if isinstance(cursor, int):
-            self.broadcaster.add(client, ring, cursor)
+            self._broadcaster.add(subscriber, ring, cursor)
         else:
-            client.task = asyncio.get_running_loop().create_task(catch_up(self, client, position))
-
-    def push(self, client: Subscriber) -> None:
-        """There is room in a client's write buffer again."""
-        self.broadcaster.push(client)
-
-    def end(self, client: Subscriber, farewell: ReconnectReason) -> None:
-        """Tell a client to come back, and close."""
-        self._close(client, encode_control("reconnect", reason=farewell.value))
-
-    def close_slow(self, client: Subscriber) -> None:
-        """Close a client that lags too far; handing the position back, or its last id, it misses nothing."""
-        log.info("client is too slow", client_id=client.client_id)
-        ring = self.event_log.ring
-        at = self._position(client, ring)
-        self._close(client, encode_reset(GapReason.SLOW, at) if at else b"")
-
-    def forget(self, client: Subscriber) -> None:
-        """The connection is gone."""
-        if client not in self._clients:
-            return
-        del self._clients[client]
-        if not self._clients:
-            self._emptied.set()
-        self.broadcaster.remove(client)
-        if client.task is not None:
-            client.task.cancel()
-        self._leave_view(client.batches)
-        owner = client.batches.view.caller.owner_id
-        if owner is not None:
-            self._of_owner[owner] -= 1
-            if not self._of_owner[owner]:
-                del self._of_owner[owner]
-        log.info("client disconnected", client_id=client.client_id)
-
-    def log_grew(self) -> None:
-        """Called by the log."""
-        self.broadcaster.wake(self.event_log.ring)
-
-    def log_was_replaced(self, old: Ring) -> None:
-        """Called by the log: everybody finds their place anew, and is told when that can't be."""
-        for client in list(self.broadcaster.clients):
-            position = self._position(client, old)
-            self.broadcaster.remove(client)
-            if position is None:
-                self._close(client)  # it comes back with the id that it has
-            else:
-                client.task = asyncio.get_running_loop().create_task(catch_up(self, client, position))
+            self._catch_up(subscriber, position)
 
     async def drain(self) -> None:
         """End all streams, within ``DRAIN_SECONDS``: those who don't read are cut off."""
-        self.is_draining = True
-        for index, client in enumerate(list(self._clients)):
-            self.end(client, ReconnectReason.SHUTDOWN)
+        self._is_draining = True
+        for index, subscriber in enumerate(list(self._subscribers)):
+            self._end(subscriber, ReconnectReason.SHUTDOWN)
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._emptied.wait()
-        for client in list(self._clients):
-            client.abort()
+        for subscriber in list(self._subscribers):
+            subscriber.abort()
         self._wheel.stop()
 
-    def _enter(self, client: Subscriber, wish: StreamRequest) -> None:
+    def on_writable(self, subscriber: Subscriber) -> None:
+        """Write what is next for a subscriber, whose buffer has room again."""
+        self._broadcaster.push(subscriber)
+
+    def on_too_slow(self, subscriber: Subscriber) -> None:
+        """Close a client that lags too far; handing the position back, or its last id, it misses nothing."""
+        log.info("client_too_slow", client_id=subscriber.client_id)
+        position = subscriber.position_in(self._event_log.ring)
+        self._close(subscriber, encode_reset(GapReason.SLOW, position) if position else b"")
+
+    def on_closed(self, subscriber: Subscriber) -> None:
+        """Forget a subscriber whose connection is gone."""
+        if subscriber not in self._subscribers:
+            return
+        del self._subscribers[subscriber]
+        if not self._subscribers:
+            self._emptied.set()
+        self._broadcaster.remove(subscriber)
+        self._leave_view(subscriber.batches)
+        log.info("client_disconnected", client_id=subscriber.client_id)
+
+    def log_grew(self) -> None:
+        """Let the broadcaster write what is new; called by the log."""
+        self._broadcaster.wake(self._event_log.ring)
+
+    def log_was_replaced(self, old: Ring) -> None:
+        """Find everybody's place anew, and tell who has none; called by the log."""
+        for subscriber in list(self._broadcaster.subscribers):
+            position = subscriber.position_in(old)
+            self._broadcaster.remove(subscriber)
+            if position is None:
+                self._close(subscriber)  # it comes back with the id that it has
+            else:
+                self._catch_up(subscriber, position)
+
+    def _enter(self, subscriber: Subscriber, request: StreamRequest) -> None:
         now = asyncio.get_running_loop().time()
+        batches = self._enter_view(request.view)
         spread = random.uniform(1 - LEASE_SPREAD, 1 + LEASE_SPREAD)  # noqa: S311 - spreads load, guards nothing
-        client.hub = self
-        # When a token ends is no part of what it shows: callers with other tokens share the view.
-        view = replace(wish.view, caller=replace(wish.view.caller, expires_at=None))
-        client.batches = self._views.setdefault(view, Batches(view))
-        client.batches.clients += 1
-        client.written_at = now
-        client.heartbeat_at = now + self._limits.heartbeat_seconds
-        client.lease_until = now + self._limits.lease_seconds * spread
-        if wish.expires_at is not None:
-            client.expires_at = now + wish.expires_at - time.time()
-        self._clients[client] = None
+        ends_at, reason = now + self._limits.lease_seconds * spread, ReconnectReason.LEASE
+        if (
+            request.expires_at is not None
+            and (expires_at := now + request.expires_at - time.time()) < ends_at
+        ):
+            ends_at, reason = expires_at, ReconnectReason.AUTH
+        subscriber.begin(self, batches, now + self._limits.heartbeat_seconds, ends_at, reason)
+        self._subscribers[subscriber] = None
         self._emptied.clear()
-        owner = wish.view.caller.owner_id
-        if owner is not None:
+        self._wheel.schedule(subscriber, subscriber.due_at(now))
+
+    def _enter_view(self, view: View) -> Batches:
+        # When a token ends is no part of what it shows: callers with other tokens share the view.
+        shared = replace(view, caller=replace(view.caller, expires_at=None))
+        batches = self._views.setdefault(shared, Batches(shared))
+        batches.subscribers += 1
+        if (owner := shared.caller.owner_id) is not None:
             self._of_owner[owner] += 1
-        self._wheel.schedule(client, next_due(client, now))
+        return batches
 
     def _leave_view(self, batches: Batches) -> None:
-        batches.clients -= 1
-        if not batches.clients:
+        batches.subscribers -= 1
+        if not batches.subscribers:
             del self._views[batches.view]
+        if (owner := batches.view.caller.owner_id) is not None:
+            self._of_owner[owner] -= 1
+            if not self._of_owner[owner]:
+                del self._of_owner[owner]
 
-    def _connected(self, client: Subscriber, position: Position) -> bytes:
-        return encode_control(
-            "connected",
-            clientId=client.client_id,
-            serverTime=rfc3339(datetime.now(UTC)),
-            position=str(position),
-        )
+    def _catch_up(self, subscriber: Subscriber, position: Position) -> None:
+        bringing = catch_up(self._event_log, self._broadcaster, subscriber, position)
+        subscriber.catch_up_in(asyncio.get_running_loop().create_task(bringing))
 
-    def _close(self, client: Subscriber, *last: bytes) -> None:
-        if client.closing:
+    def _end(self, subscriber: Subscriber, reason: ReconnectReason) -> None:
+        """Tell a client to come back, and close."""
+        self._close(subscriber, encode_reconnect(reason))
+
+    def _close(self, subscriber: Subscriber, *last: bytes) -> None:
+        if subscriber.closing:
             return
-        cursor = self._cursor_frame(client, self.event_log.ring)
-        client.closing = True
-        self.broadcaster.remove(client)
-        if client.task is not None:
-            client.task.cancel()
-        client.finish(cursor, *last)
-        client.lease_until = asyncio.get_running_loop().time() + GOODBYE_SECONDS
-        self._wheel.schedule(client, client.lease_until)
-
-    def _position(self, client: Subscriber, ring: Ring) -> Position | None:
-        """Where a client is; None when it fell out of the ring while there was room in its buffer."""
-        return ring.position(client.cursor) if client.cursor >= ring.base else client.paused_at
-
-    def _cursor_frame(self, client: Subscriber, ring: Ring) -> bytes:
-        """Moves the client's id past what was filtered away, or nothing where it is up to date."""
-        if client.cursor == REPLAYING or client.last_sent_cursor() == client.cursor:
-            return b""
-        position = self._position(client, ring)
-        client.sent_cursor = client.cursor
-        return encode_cursor(str(position)) if position else b""
+        cursor = subscriber.cursor_frame(self._event_log.ring)
+        self._broadcaster.remove(subscriber)
+        now = asyncio.get_running_loop().time()
+        subscriber.close(now + GOODBYE_SECONDS, cursor, *last)
+        self._wheel.schedule(subscriber, subscriber.due_at(now))
 
     def _on_due(self, due: Sequence[Subscriber], now: float) -> None:
-        """Called by the wheel for those of whom something may be due."""
-        heartbeat = encode_control("heartbeat", serverTime=rfc3339(datetime.now(UTC)))
-        for client in due:
-            if client not in self._clients:
+        """Look after those of whom something may be due; called by the wheel."""
+        heartbeat = encode_heartbeat()
+        for subscriber in due:
+            if subscriber not in self._subscribers:
                 continue
-            if client.closing:
-                if now >= client.lease_until:
-                    client.abort()
+            if subscriber.closing:
+                if subscriber.is_overdue(now):
+                    subscriber.abort()
                 continue
-            self._keep_alive(client, now, heartbeat)
-            if not client.closing:
-                self._wheel.schedule(client, next_due(client, now))
+            self._look_after(subscriber, now, heartbeat)
+            if not subscriber.closing:
+                self._wheel.schedule(subscriber, subscriber.due_at(now))
 
-    def _keep_alive(self, client: Subscriber, now: float, heartbeat: bytes) -> None:
-        if client.expires_at is not None and now >= client.expires_at:
-            self.end(client, ReconnectReason.AUTH)
-        elif now >= client.lease_until:
-            self.end(client, ReconnectReason.LEASE)
-        elif client.paused:
-            is_out = client.cursor != REPLAYING and client.cursor < self.event_log.ring.base
-            if is_out or now - client.last_written_at() >= STALL_SECONDS:
-                self.close_slow(client)
+    def _look_after(self, subscriber: Subscriber, now: float, heartbeat: bytes) -> None:
+        ring = self._event_log.ring
+        if reason := subscriber.end_reason(now):
+            self._end(subscriber, reason)
+        elif subscriber.paused:
+            is_out = subscriber.is_following and subscriber.cursor < ring.base
+            if is_out or subscriber.silent_seconds(now) >= STALL_SECONDS:
+                self.on_too_slow(subscriber)
         else:
-            interval = self._limits.heartbeat_seconds
-            cursor = self._cursor_frame(client, self.event_log.ring)
-            if sign := cursor + keepalive_frame(client, now, heartbeat, interval):
-                client.written_at = now
-                client.write(sign)
+            cursor = subscriber.cursor_frame(ring)
+            subscriber.write(
+                cursor, subscriber.keepalive_frame(now, heartbeat, self._limits.heartbeat_seconds)
+            )

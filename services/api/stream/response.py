@@ -14,10 +14,10 @@ class EventStreamResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, wish: StreamRequest) -> None:
+    def __init__(self, hub: Hub, request: StreamRequest) -> None:
         super().__init__()
         self._hub = hub
-        self._wish = wish
+        self._request = request
         self.raw_headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-cache, no-transform"),
@@ -28,8 +28,8 @@ class EventStreamResponse(Response):
         """Begin the response, and end here at once where the connection can be taken over."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         if taken := take_connection(scope):
-            self._hub.open(taken, self._wish)
+            self._hub.open(taken, self._request)
             return
-        client = AsgiSubscriber()
-        self._hub.open(client, self._wish)
-        await client.serve(receive, send)
+        subscriber = AsgiSubscriber()
+        self._hub.open(subscriber, self._request)
+        await subscriber.serve(receive, send)

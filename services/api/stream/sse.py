@@ -2,8 +2,11 @@
 
 import json
 import random
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
+from contracts.wire import rfc3339
 from services.api.log.position import GapReason, Position
 
 COMMENT = b":\n"
@@ -14,33 +17,53 @@ RETRY_MS = (1000, 5000)
 LAST_CHUNK = b"0\r\n\r\n"
 
 
+class ReconnectReason(StrEnum):
+    """Why the server ends a stream, the ``reason`` of a ``reconnect``; the client comes back by itself."""
+
+    SHUTDOWN = "shutdown"
+    LEASE = "lease"
+    AUTH = "auth"
+
+
 def encode_frame(event: str, data: bytes, event_id: str | None = None) -> bytes:
-    """One event; ``data`` is JSON without raw line breaks, which would end the field."""
+    """Encode one event; ``data`` is JSON without raw line breaks, which would end the field."""
     head = f"id: {event_id}\nevent: {event}\n" if event_id else f"event: {event}\n"
     return head.encode() + b"data: " + data + b"\n\n"
 
 
-def encode_control(event: str, **fields: Any) -> bytes:
-    """A frame without an id, so that it leaves the client's cursor alone."""
-    return encode_frame(event, json.dumps(fields, separators=(",", ":")).encode())
+def encode_connected(client_id: str, position: Position) -> bytes:
+    """Encode ``connected``, and how long the client waits before it comes back: different, against a stampede."""
+    wait = random.randint(*RETRY_MS)  # noqa: S311 - spreads load, guards nothing
+    told = {"clientId": client_id, "serverTime": rfc3339(datetime.now(UTC)), "position": str(position)}
+    return f"retry: {wait}\n\n".encode() + _encode_control("connected", told)
 
 
-def encode_cursor(event_id: str) -> bytes:
-    """A frame with an id alone: moves the client's cursor past events that it may not or will not see."""
-    return f"id: {event_id}\n\n".encode()
+def encode_heartbeat() -> bytes:
+    """Encode a ``heartbeat`` of this moment."""
+    return _encode_control("heartbeat", {"serverTime": rfc3339(datetime.now(UTC))})
+
+
+def encode_reconnect(reason: ReconnectReason) -> bytes:
+    """Encode the last event before the server ends a stream."""
+    return _encode_control("reconnect", {"reason": reason.value})
 
 
 def encode_reset(gap: GapReason, position: Position) -> bytes:
     """Events may be missing; what follows ``position`` follows here, or is to be had by coming back with it."""
-    return encode_control("reset", reason=gap.value, position=str(position))
+    return _encode_control("reset", {"reason": gap.value, "position": str(position)})
 
 
-def encode_retry() -> bytes:
-    """How long the client waits before it comes back: different for each, against a stampede."""
-    return f"retry: {random.randint(*RETRY_MS)}\n\n".encode()  # noqa: S311 - spreads load, guards nothing
+def encode_cursor(position: Position) -> bytes:
+    """Encode an id alone: moves the client's cursor past events that it may not or will not see."""
+    return f"id: {position}\n\n".encode()
 
 
 def encode_chunk(*frames: bytes) -> bytes:
     """Frames as one chunk of HTTP/1.1 (RFC 9112, section 7.1); nothing for nothing, which would be the end."""
     size = sum(map(len, frames))
     return b"".join((b"%x\r\n" % size, *frames, b"\r\n")) if size else b""
+
+
+def _encode_control(event: str, data: dict[str, Any]) -> bytes:
+    """Encode a frame without an id, so that it leaves the client's cursor alone."""
+    return encode_frame(event, json.dumps(data, separators=(",", ":")).encode())

@@ -1,4 +1,4 @@
-"""What a client asks for, and what the operator lets it have."""
+"""A stream as a client asks for it, and the limits that the operator set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from services.api.stream.filters import View
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What the operator set."""
+    """Seconds and numbers of streams that the operator set."""
 
     heartbeat_seconds: float = 30.0
     lease_seconds: float = 3600.0
@@ -18,7 +18,7 @@ class StreamLimits:
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """What a client asked for; ``expires_at`` (Unix time) is when its token ends, if it has one.
+    """A stream as a client asked for it; ``expires_at`` (Unix time) is when its token ends, if it has one.
 
     ``newest`` are the frames of a snapshot, and ``last_event_id`` is then its position.
     """

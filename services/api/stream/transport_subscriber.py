@@ -1,7 +1,7 @@
 """A connection of uvicorn that was taken out of HTTP's hands once its response has begun.
 
 What is left of it is a transport and one object: the request, its parser and its task are gone, which is most of
-what an open stream costs. Under another server, or in tests, ``plain`` does the same through ASGI.
+what an open stream costs. Under another server ``AsgiSubscriber`` does the same through ASGI.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class TransportSubscriber(Subscriber, asyncio.Protocol):
         self.connections = connections  # those that uvicorn waits for when it stops
         self.socket = _socket_of(transport)
 
-    def send(self, batch: Batch, sent: int = 0) -> None:
+    def _send(self, batch: Batch, sent: int) -> None:
         chunk = batch.chunk
         if not sent and self.socket is not None and not self.transport.get_write_buffer_size():
             # What the transport would do, without its bookkeeping.
@@ -41,21 +41,15 @@ class TransportSubscriber(Subscriber, asyncio.Protocol):
         if sent < len(chunk):
             self._queue(chunk[sent:])
 
-    def write(self, *frames: bytes) -> None:
+    def _write(self, *frames: bytes) -> None:
         self._queue(encode_chunk(*frames))
 
-    def finish(self, *frames: bytes) -> None:
+    def _finish(self, *frames: bytes) -> None:
         self._queue(encode_chunk(*frames) + LAST_CHUNK)
         self.transport.close()
 
     def abort(self) -> None:
         self.transport.abort()
-
-    def pause_writing(self) -> None:
-        self.writing_paused()
-
-    def resume_writing(self) -> None:
-        self.writing_resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.socket_send = None
@@ -63,7 +57,7 @@ class TransportSubscriber(Subscriber, asyncio.Protocol):
             self.socket.detach()  # the transport closes it
             self.socket = None
         self.connections.discard(self)
-        self.on_closed()
+        self.connection_gone()
 
     def _queue(self, data: bytes) -> None:
         self.socket_send = None  # or what comes next could overtake what the transport still holds
@@ -98,15 +92,16 @@ class StreamProtocol(GuardedProtocol):
         cycle = self.cycle
         if self.transport.is_closing() or not cycle.response_started or not cycle.chunked_encoding:
             return None
-        client = TransportSubscriber(self.transport, self.connections)
-        client.paused = self.flow.write_paused
+        subscriber = TransportSubscriber(self.transport, self.connections)
+        if self.flow.write_paused:
+            subscriber.pause_writing()
         self.connections.discard(self)
-        self.connections.add(client)  # type: ignore[arg-type]  # it has what uvicorn calls
+        self.connections.add(subscriber)  # type: ignore[arg-type]  # it has what uvicorn calls
         self.flow.resume_reading()  # or the end of the connection would not be seen
-        self.transport.set_protocol(client)
+        self.transport.set_protocol(subscriber)
         cycle.response_complete = True  # for uvicorn the request is answered, and its task may end
         self.scope.pop("extensions", None)
-        return client
+        return subscriber
 
 
 def take_connection(scope: Scope) -> TransportSubscriber | None:

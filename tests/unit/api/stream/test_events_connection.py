@@ -53,9 +53,9 @@ async def connect(hub: Hub, rest: Callable[[], float]) -> Peer:
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM_BYTES)
     theirs.setblocking(False)
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-    client = TransportSubscriber(transport, set())
-    transport.set_protocol(client)
-    hub.open(client, StreamRequest(View(LOCAL_USER, Filter())))
+    subscriber = TransportSubscriber(transport, set())
+    transport.set_protocol(subscriber)
+    hub.open(subscriber, StreamRequest(View(LOCAL_USER, Filter())))
     return Peer(theirs, rest)
 
 
@@ -74,7 +74,7 @@ async def follow(dice: random.Random) -> list[Peer]:
         at += count
         await asyncio.sleep(0.001 * dice.random())
     async with asyncio.timeout(20):
-        while any(client.cursor != event_log.ring.end or client.paused for client in hub._clients):
+        while any(one.cursor != event_log.ring.end or one.paused for one in hub._subscribers):
             await asyncio.sleep(0.01)
     await hub.drain()
     await asyncio.gather(*reading)

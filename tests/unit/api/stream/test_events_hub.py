@@ -60,23 +60,23 @@ class Wire(Subscriber):
         self.gone_at: float | None = None
         self.peer_reads = peer_reads
 
-    def send(self, batch: Batch, sent: int = 0) -> None:
-        self.write(batch.data)
+    def _send(self, batch: Batch, sent: int) -> None:
+        self._write(batch.data)
 
-    def write(self, *frames: bytes) -> None:
+    def _write(self, *frames: bytes) -> None:
         self.written.append((asyncio.get_running_loop().time(), b"".join(frames)))
         if not self.peer_reads:
-            self.writing_paused()
+            self.pause_writing()
 
-    def finish(self, *frames: bytes) -> None:
-        self.write(*frames)
+    def _finish(self, *frames: bytes) -> None:
+        self._write(*frames)
         self.ended_at = asyncio.get_running_loop().time()
         if self.peer_reads:
             self.abort()
 
     def abort(self) -> None:
         self.gone_at = asyncio.get_running_loop().time()
-        self.on_closed()
+        self.connection_gone()
 
     def times(self, part: bytes) -> list[float]:
         return [at for at, data in self.written if part in data]

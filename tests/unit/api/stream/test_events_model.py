@@ -76,16 +76,16 @@ class Socket(Subscriber):
         self.ended = False
         self.gone = False
 
-    def send(self, batch: Batch, sent: int = 0) -> None:
-        self.write(batch.data)
+    def _send(self, batch: Batch, sent: int) -> None:
+        self._write(batch.data)
 
-    def write(self, *frames: bytes) -> None:
+    def _write(self, *frames: bytes) -> None:
         self.unread += b"".join(frames)
         if len(self.unread) > WINDOW_BYTES and not self.paused:
-            self.writing_paused()
+            self.pause_writing()
 
-    def finish(self, *frames: bytes) -> None:
-        self.write(*frames)
+    def _finish(self, *frames: bytes) -> None:
+        self._write(*frames)
         self.ended = True
 
     def abort(self) -> None:
@@ -94,12 +94,12 @@ class Socket(Subscriber):
     def cut(self) -> None:
         if not self.gone:
             self.gone = True
-            self.on_closed()
+            self.connection_gone()
 
     def read(self) -> bytes:
         data, self.unread = self.unread, b""
         if self.paused:
-            self.writing_resumed()
+            self.resume_writing()
         if self.ended:
             self.cut()
         return data
