@@ -1,45 +1,57 @@
-"""One event as the log has it, with the frame that browsers get."""
+"""One event as the log has it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from contracts.events import DocumentDeleted, LogEvent, StatusEvent
 from services.api.log.position import Position
-from services.api.stream.sse import encode_frame
 from services.runtime.process.logging import get_logger
 
 MARKER_TYPE = "log_opened"
+OVERHEAD_BYTES = 1600
+"""Of an entry in memory beside its body, for the decoded event (measured with tracemalloc) and an encoding."""
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """An event at its position; ``event`` is None where somebody published what is no event."""
+    """An event at its position; ``event`` is None where somebody published what is no event.
+
+    ``size`` is about what it takes in memory, in bytes.
+    """
 
     position: Position
     event: LogEvent | None
-    frame: bytes
+    size: int
+    _encoded: bytes | None = field(default=None, init=False, repr=False)
 
     @property
     def offset(self) -> int:
         """The offset in the stream; grows, but not by one each time."""
         return self.position.offset
 
+    def encoded(self, encode: Callable[["Entry"], bytes]) -> bytes:
+        """Return what ``encode`` makes of this entry, made when first asked for and kept.
+
+        One encoding for all who send entries on: ``encode`` is the same function each time.
+        """
+        if self._encoded is None:
+            self._encoded = encode(self)
+        return self._encoded
+
 
 def read_entry(offset: int, message_type: str | None, message_id: str | None, body: bytes) -> Entry:
     """Decode a message of the stream; never raises, since one bad message must not stop the log."""
-    event, data = (None, b"") if message_type == MARKER_TYPE else _decode(offset, message_type, body)
+    event = None if message_type == MARKER_TYPE else _decode(offset, message_type, body)
     position = Position.of(offset, event.event_id if event else message_id or body.hex()[:64])
-    frame = encode_frame(event.type, data, str(position)) if event else b""
-    return Entry(position, event, frame)
+    return Entry(position, event, OVERHEAD_BYTES + len(body))
 
 
-def _decode(offset: int, message_type: str | None, body: bytes) -> tuple[LogEvent | None, bytes]:
-    """The event and how it is sent on, or nothing for what is no event."""
+def _decode(offset: int, message_type: str | None, body: bytes) -> LogEvent | None:
     kind = DocumentDeleted if message_type == DocumentDeleted.type else StatusEvent
     try:
-        event = kind.decode(body)
-        return event, event.to_wire()
-    except ValueError as error:  # of pydantic: it doesn't fit, or can't be written
-        log.warning("no event in the log", offset=offset, reason=type(error).__name__)
-        return None, b""
+        return kind.decode(body)
+    except ValueError as error:  # of pydantic
+        log.warning("log_entry_invalid", offset=offset, reason=type(error).__name__)
+        return None

@@ -9,7 +9,6 @@ from operator import attrgetter
 
 from services.api.log.entry import Entry
 from services.api.log.position import GapReason, Position
-from services.api.log.ring import ENTRY_OVERHEAD_BYTES
 from services.api.log.stream_consumer import StreamClosed, consume_stream
 
 SLICE_ENTRIES = 1000
@@ -40,7 +39,7 @@ class Segment:
     @property
     def size(self) -> int:
         """Bytes in memory."""
-        return sum(len(entry.frame) + ENTRY_OVERHEAD_BYTES for entry in self.entries)
+        return sum(entry.size for entry in self.entries)
 
     def after(self, position: Position, limit: int) -> Slice | None:
         """What follows a position; None where this segment can't tell."""

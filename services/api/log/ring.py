@@ -8,8 +8,6 @@ from services.api.log.entry import Entry
 from services.api.log.position import GapReason, Position
 
 MAX_BYTES = 64 * 1024 * 1024
-ENTRY_OVERHEAD_BYTES = 1500
-"""What an entry takes beside its frame (the decoded event, measured with tracemalloc)."""
 
 _offset = attrgetter("offset")
 
@@ -44,7 +42,7 @@ class Ring:
         self._entries.append(entry)
         self.end += 1
         self.head = entry.position
-        self._bytes += len(entry.frame) + ENTRY_OVERHEAD_BYTES
+        self._bytes += entry.size
         while self._bytes > self._max_bytes and self.end - self.base > 1:
             self._drop_oldest()
         return True
@@ -73,7 +71,7 @@ class Ring:
 
     def _drop_oldest(self) -> None:
         oldest = self._entries[self._dropped]
-        self._bytes -= len(oldest.frame) + ENTRY_OVERHEAD_BYTES
+        self._bytes -= oldest.size
         self.floor = oldest.position
         self._dropped += 1
         if self._dropped * 8 > len(self._entries):

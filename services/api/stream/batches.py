@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.api.log.ring import Ring
 from services.api.stream.filters import View
-from services.api.stream.sse import encode_chunk
+from services.api.stream.sse import encode_chunk, encode_entry
 
 MAX_BYTES = 65_536
 """In one batch; what a client is behind more than this goes out as its connection drains."""
@@ -64,9 +64,10 @@ class Batches:
         for entry in ring.entries(cursor, MAX_ENTRIES):
             cursor += 1
             if entry.event is not None and shows(entry.event):
-                frames.append(entry.frame)
+                frame = entry.encoded(encode_entry)
+                frames.append(frame)
                 shown = cursor
-                size += len(entry.frame)
+                size += len(frame)
                 if size >= MAX_BYTES:
                     break
         data = b"".join(frames)

@@ -7,7 +7,7 @@ from services.api.log.history import Slice
 from services.api.log.position import GapReason, Position
 from services.api.stream.batches import MAX_BYTES
 from services.api.stream.broadcaster import Broadcaster
-from services.api.stream.sse import encode_cursor, encode_reset
+from services.api.stream.sse import encode_cursor, encode_entry, encode_reset
 from services.api.stream.subscriber import Subscriber
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.process.logging import get_logger
@@ -66,8 +66,9 @@ async def _deliver(subscriber: Subscriber, piece: Slice) -> None:
     for entry in piece.entries:
         is_shown = entry.event is not None and shows(entry.event)
         if is_shown:
-            frames.append(entry.frame)
-            size += len(entry.frame)
+            frame = entry.encoded(encode_entry)
+            frames.append(frame)
+            size += len(frame)
         if size >= MAX_BYTES:
             subscriber.write(*frames)
             frames, size = [], 0

@@ -12,7 +12,7 @@ from services.api.documents.catalog import snapshot
 from services.api.log.position import Position
 from services.api.projection.projection_position import read_position
 from services.api.stream.filters import View
-from services.api.stream.sse import encode_frame
+from services.api.stream.sse import encode_event
 from services.runtime.database.tables import documents
 
 ENCODED_AT_ONCE = 100
@@ -37,5 +37,5 @@ async def read_snapshot(engine: AsyncEngine, view: View) -> tuple[Sequence[bytes
             await asyncio.sleep(0)  # a long queue's worth of frames would keep all streams waiting
         event = StatusEvent.model_validate(stored)
         if view.shows(event):
-            frames.append(encode_frame(event.type, event.to_wire(), str(at)))
+            frames.append(encode_event(event, at))
     return frames, position

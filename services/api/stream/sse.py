@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from contracts.events import LogEvent
 from contracts.wire import rfc3339
+from services.api.log.entry import Entry
 from services.api.log.position import GapReason, Position
+from services.runtime.process.logging import get_logger
 
 COMMENT = b":\n"
 """Keeps an idle connection alive. Without an empty line: with one, some clients dispatch an empty event."""
@@ -15,6 +18,8 @@ COMMENT = b":\n"
 RETRY_MS = (1000, 5000)
 
 LAST_CHUNK = b"0\r\n\r\n"
+
+log = get_logger(__name__)
 
 
 class ReconnectReason(StrEnum):
@@ -25,10 +30,18 @@ class ReconnectReason(StrEnum):
     AUTH = "auth"
 
 
-def encode_frame(event: str, data: bytes, event_id: str | None = None) -> bytes:
-    """Encode one event; ``data`` is JSON without raw line breaks, which would end the field."""
-    head = f"id: {event_id}\nevent: {event}\n" if event_id else f"event: {event}\n"
-    return head.encode() + b"data: " + data + b"\n\n"
+def encode_entry(entry: Entry) -> bytes:
+    """Encode an entry, for ``Entry.encoded``; never raises, since one bad event must not stop all streams."""
+    try:
+        return encode_event(entry.event, entry.position) if entry.event is not None else b""
+    except ValueError as error:  # of pydantic: it can't be written
+        log.warning("event_not_encodable", position=str(entry.position), reason=type(error).__name__)
+        return b""
+
+
+def encode_event(event: LogEvent, position: Position) -> bytes:
+    """Encode an event of the log; its position is the id."""
+    return f"id: {position}\n".encode() + _encode_frame(event.type, event.to_wire())
 
 
 def encode_connected(client_id: str, position: Position) -> bytes:
@@ -66,4 +79,9 @@ def encode_chunk(*frames: bytes) -> bytes:
 
 def _encode_control(event: str, data: dict[str, Any]) -> bytes:
     """Encode a frame without an id, so that it leaves the client's cursor alone."""
-    return encode_frame(event, json.dumps(data, separators=(",", ":")).encode())
+    return _encode_frame(event, json.dumps(data, separators=(",", ":")).encode())
+
+
+def _encode_frame(event: str, data: bytes) -> bytes:
+    """Encode one event; ``data`` is JSON without raw line breaks, which would end the field."""
+    return b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"

@@ -25,10 +25,10 @@ from contracts.events import StatusEvent
 from contracts.statuses import Status
 from services.api.access.caller import Caller
 from services.api.log import history
-from services.api.log.entry import Entry, read_entry
+from services.api.log.entry import OVERHEAD_BYTES, Entry, read_entry
 from services.api.log.event_log import EventLog
 from services.api.log.history import Segment
-from services.api.log.ring import ENTRY_OVERHEAD_BYTES, Ring
+from services.api.log.ring import Ring
 from services.api.stream import broadcaster
 from services.api.stream.batches import Batch
 from services.api.stream.filters import Filter, View
@@ -44,7 +44,7 @@ VIEWS = [
     View(Caller("ben", sees_all=False), Filter(document_ids=frozenset({"a"}))),
     View(Caller(None, sees_all=True), Filter(statuses=frozenset({"failed"}))),
 ]
-RING_BYTES = 8 * (ENTRY_OVERHEAD_BYTES + 400)
+RING_BYTES = 8 * (OVERHEAD_BYTES + 300)
 WINDOW_BYTES = 1200
 
 
