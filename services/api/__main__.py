@@ -10,7 +10,7 @@ import uvicorn
 
 from services.api.api_settings import ApiSettings
 from services.api.app import create_app
-from services.api.parts import Parts
+from services.api.stream.hub import Hub
 from services.api.stream.transport_subscriber import StreamProtocol
 from services.runtime.process.logging import configure_logging
 
@@ -31,9 +31,9 @@ HALF_OPEN = {
 class DrainingServer(uvicorn.Server):
     """Ends open streams on the signal itself; uvicorn waits for them before the lifespan's shutdown runs."""
 
-    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)
-        self._parts = parts
+        self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = asyncio.Event()
 
@@ -57,7 +57,7 @@ class DrainingServer(uvicorn.Server):
         """Called on SIGTERM and SIGINT, between two instructions of whatever runs."""
         super().handle_exit(sig, frame)
         if self._loop is not None:
-            asyncio.run_coroutine_threadsafe(self._parts.event_log.drain(), self._loop)
+            asyncio.run_coroutine_threadsafe(self._hub.drain(), self._loop)
             self._loop.call_soon_threadsafe(self._signalled.set)
 
 
@@ -82,7 +82,7 @@ def main() -> None:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
     )
-    DrainingServer(config, app.state.parts).run()
+    DrainingServer(config, app.state.parts.hub).run()
 
 
 def _allow_many_files() -> None:

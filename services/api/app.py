@@ -41,6 +41,8 @@ from services.api.routes.docs_routes import docs_router
 from services.api.routes.operation_routes import operations_router
 from services.api.routes.page_routes import page_router
 from services.api.search.query_embedder import QueryEmbedder
+from services.api.stream.hub import Hub
+from services.api.stream.stream_request import StreamLimits
 from services.api.webhook.producers import Producers
 from services.api.webhook.receipts import Receipts
 from services.api.webhook.reports import Webhook
@@ -81,6 +83,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         publisher=publisher,
         reporter=reporter,
         event_log=event_log,
+        hub=Hub(event_log, _stream_limits(settings)),
         projector=projector,
         uploads=Uploads(engine, objects, publisher, reporter, admission, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
@@ -96,6 +99,15 @@ def create_parts(settings: ApiSettings) -> Parts:
         rates=rates,
         admission=admission,
         dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
+    )
+
+
+def _stream_limits(settings: ApiSettings) -> StreamLimits:
+    return StreamLimits(
+        heartbeat_seconds=settings.heartbeat_seconds,
+        lease_seconds=settings.event_lease_seconds,
+        connections=settings.event_connections,
+        connections_per_user=settings.event_connections_per_user,
     )
 
 
@@ -179,6 +191,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.freeze()  # what stands now stays: looking through it again stops all streams for 70 ms
         yield
     finally:
+        # The signal has ended all streams already; under another server this is the first that is heard of it.
+        await parts.hub.drain()
         await cancel_all(*tasks)
         await parts.access.close()
         await parts.query_embedder.close()

@@ -16,6 +16,7 @@ from services.api.log.event_log import EventLog
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.api.search.query_embedder import QueryEmbedder
+from services.api.stream.hub import Hub
 from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
 from services.lifecycle.status_reporter import StatusReporter
@@ -33,6 +34,7 @@ class Parts:
     publisher: Publisher
     reporter: StatusReporter
     event_log: EventLog
+    hub: Hub
     projector: Projector
     uploads: Uploads
     deletion: Deletion

@@ -35,9 +35,6 @@ class LogListener(Protocol):
     def log_was_replaced(self, old: Ring) -> None:
         """The ring is another one, and its cursors mean nothing in it; ``old`` still tells their positions."""
 
-    async def drain(self) -> None:
-        """The process is about to stop."""
-
 
 class EventLog:
     """Follow with ``head``, ``read`` and ``wait``; ``run`` keeps the ring fed until it is cancelled."""
@@ -102,11 +99,6 @@ class EventLog:
     async def ends_before(self, position: Position) -> bool:
         """Whether the log itself, and not only what this process has read of it, ends before a position."""
         return (await self._find_end()).offset < position.offset
-
-    async def drain(self) -> None:
-        """Let streams end before the server waits for them."""
-        for follower in self._followers:
-            await follower.drain()
 
     async def _catch_up(self, position: Position) -> None:
         """Let a replica that is a little behind the one that gave out an id come to it."""
