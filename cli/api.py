@@ -1,8 +1,7 @@
 """The routes of Stagecast that the command calls."""
 
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,17 +10,19 @@ import httpx
 from pydantic import ValidationError
 
 from cli.document import Document, Uploaded
-from cli.failures import CommandFailed, Refused, Unreachable, refuse_errors
+from cli.failures import CommandFailed
+from stagecast_client import AsyncEventStream, AsyncNotifier, Refused, StagecastError
+from stagecast_client.answers import json_object, reaching, refusal
+from stagecast_client.cursor import OnLost
 
 DOCUMENTS = "/api/v1/documents"
-WEBHOOK = "/api/v1/events/webhook/document-processing"
 
 ANSWER_SECONDS = 60.0
 CHECK_SECONDS = 10.0
 
 
 class Api:
-    """One Stagecast at ``url``; all methods raise Unreachable or Refused."""
+    """One Stagecast at ``url``; all methods raise StagecastError."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url.rstrip("/")
@@ -47,7 +48,7 @@ class Api:
         return Uploaded(document=_document(answer), already=response.status_code == 200, answer=answer)
 
     async def document(self, document_id: str) -> Document:
-        """One document as it is now."""
+        """Return one document as it is now."""
         return _document(_object(await self._send("GET", f"{DOCUMENTS}/{document_id}")))
 
     async def delete(self, document_id: str) -> None:
@@ -55,35 +56,47 @@ class Api:
         await self._send("DELETE", f"{DOCUMENTS}/{document_id}")
 
     async def search(self, query: str, limit: int, documents: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Chunks nearest to ``query``, best first; only of ``documents`` where some are given."""
+        """Return the chunks nearest to ``query``, best first; only of ``documents`` where some are given."""
         body: dict[str, Any] = {"query": query, "limit": limit}
         if documents:
             body["documentIds"] = list(documents)
         items = _object(await self._send("POST", "/api/v1/search", json=body)).get("items")
         return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
-    async def notify(self, key: str, event: dict[str, Any]) -> dict[str, Any]:
-        """Report a status by the webhook; returns its answer."""
-        return _object(await self._send("POST", WEBHOOK, json=event, headers={"X-Webhook-Key": key}))
+    async def notify(
+        self, key: str, document_id: str, status: str, message: str, metadata: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """Report a status by the webhook; return the event's id."""
+        # Once: a person waits, and can try again.
+        notifier = AsyncNotifier(
+            self.url, key, http=self.http, sign=False, patience_seconds=0, raise_errors=True
+        )
+        return await notifier.send_document_processing_notification(document_id, status, message, metadata)
+
+    def events(self, documents: Sequence[str] = (), on_lost: OnLost = lambda _, __: None) -> AsyncEventStream:
+        """Return the event stream, of some documents where any are given; it raises if it never gets through.
+
+        ``on_lost`` hears of each cut after that: the seconds until it is tried again, and why.
+        """
+
+        def lost(seconds: float, failure: StagecastError | None) -> None:
+            if failure is not None and stream.position is None:
+                raise failure
+            on_lost(seconds, failure)
+
+        stream = AsyncEventStream(self.url, http=self.http, on_lost=lost, document_id=documents)
+        return stream
 
     async def check(self, path: str) -> None:
         """Raise unless ``path`` answers 2xx."""
         await self._send("GET", path, timeout=CHECK_SECONDS)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async with reaching(self.url):
+        with reaching(self.url):
             response = await self.http.request(method, path, **options)
-        await refuse_errors(response)
+        if not response.is_success:
+            raise refusal(response)
         return response
-
-
-@asynccontextmanager
-async def reaching(url: str) -> AsyncIterator[None]:
-    """Turn whatever kept an answer from coming into Unreachable."""
-    try:
-        yield
-    except (httpx.RequestError, httpx.InvalidURL) as error:
-        raise Unreachable(url, error) from error
 
 
 def _address(url: str) -> httpx.URL:
@@ -97,11 +110,8 @@ def _address(url: str) -> httpx.URL:
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+    answer = json_object(response)
+    if not answer:
         raise Refused(response.status_code, f"{response.url} did not answer as Stagecast does")
     return answer
 

@@ -14,10 +14,10 @@ from cli.api import Api
 from cli.document import Document
 from cli.document_progress import DocumentProgress
 from cli.document_tracker import DocumentTracker
-from cli.event_stream import EventStream
-from cli.failures import CommandFailed, Refused
+from cli.failures import CommandFailed
 from cli.output import chunks, out, plain
 from contracts.statuses import Status
+from stagecast_client import Refused, StagecastError
 
 STREAM_SECONDS = 10.0
 DOCUMENT_SECONDS = 120.0
@@ -47,7 +47,7 @@ async def _verdict(name: str, check: Check) -> bool:
         mark, sentence = Text("ok  ", "green"), await check()
     except Skipped as reason:
         mark, sentence = Text("skip", "yellow"), str(reason)
-    except CommandFailed as failure:
+    except StagecastError as failure:
         mark, sentence = Text("FAIL", "red"), str(failure)
     out().print(Text.assemble(mark, f"  {name:<10} {plain(sentence)}"), soft_wrap=True)
     return mark.plain != "FAIL"
@@ -60,7 +60,7 @@ async def _answers(api: Api, path: str) -> str:
 
 async def _stream_connects(api: Api) -> str:
     try:
-        async with asyncio.timeout(STREAM_SECONDS), DocumentTracker(api, EventStream(api)).listening():
+        async with asyncio.timeout(STREAM_SECONDS), DocumentTracker(api).listening():
             return "the stream says connected"
     except TimeoutError:
         raise CommandFailed(
@@ -72,46 +72,41 @@ async def _webhook_comes_back(api: Api, key: str | None) -> str:
     if key is None:
         raise Skipped("no key: give --key or set INTERNAL_API_KEY")
     document = Document(document_id=f"doctor-{uuid4()}", status=Status.PARSING_STARTED)
-    journey = DocumentProgress.of(document, "doctor")
-    following = DocumentTracker(api, EventStream(api))
+    progress = DocumentProgress.of(document, "doctor")
+    tracker = DocumentTracker(api)
     try:
-        async with asyncio.timeout(STREAM_SECONDS), following.listening():
-            await following.add(journey)
+        async with asyncio.timeout(STREAM_SECONDS), tracker.listening():
+            await tracker.add(progress)
             # A terminal status, so that no document is left waiting if this process dies here.
-            event = {
-                "documentId": journey.document_id,
-                "status": Status.EMBEDDED,
-                "message": "stagecast doctor",
-            }
-            await api.notify(key, event)
-            await following.until_done()
+            await api.notify(key, progress.document_id, Status.EMBEDDED, "stagecast doctor")
+            await tracker.until_done()
     except TimeoutError:
         raise CommandFailed(
             f"What was posted there did not come back on the stream in {STREAM_SECONDS:.0f} s"
         ) from None
     finally:
         # Servers need not keep documents that only a webhook told of.
-        with suppress(CommandFailed):
-            await api.delete(journey.document_id)
+        with suppress(StagecastError):
+            await api.delete(progress.document_id)
     return "an event posted there comes back on the stream"
 
 
 async def _upload_is_found(api: Api, patience: float) -> str:
     sentence = f"The doctor's lantern {secrets.token_hex(8)} hangs above the printing press."
-    following = DocumentTracker(api, EventStream(api))
-    journey: DocumentProgress | None = None
+    tracker = DocumentTracker(api)
+    progress: DocumentProgress | None = None
     try:
-        async with asyncio.timeout(patience), following.listening():
-            journey = await following.add(await _uploaded(api, sentence))
-            await following.until_done()
-        await _is_found(api, journey, sentence)
+        async with asyncio.timeout(patience), tracker.listening():
+            progress = await tracker.add(await _uploaded(api, sentence))
+            await tracker.until_done()
+        await _is_found(api, progress, sentence)
     except TimeoutError:
-        status = journey.status if journey else "not taken"
+        status = progress.status if progress else "not taken"
         raise CommandFailed(f"The document was still {status} after {patience:.0f} s") from None
     finally:
-        if journey is not None:
-            await _remove(api, journey)
-    return f"a document was embedded ({chunks(journey)}), found by search and deleted"
+        if progress is not None:
+            await _remove(api, progress)
+    return f"a document was embedded ({chunks(progress)}), found by search and deleted"
 
 
 async def _uploaded(api: Api, sentence: str) -> DocumentProgress:
@@ -122,16 +117,16 @@ async def _uploaded(api: Api, sentence: str) -> DocumentProgress:
     return DocumentProgress.of(uploaded.document, file.name)
 
 
-async def _is_found(api: Api, journey: DocumentProgress, sentence: str) -> None:
-    if not journey.succeeded:
-        raise CommandFailed(f"The document failed: {journey.error} ({journey.code})")
-    found = await api.search(sentence, limit=1, documents=[journey.document_id])
-    if [item.get("documentId") for item in found] != [journey.document_id]:
+async def _is_found(api: Api, progress: DocumentProgress, sentence: str) -> None:
+    if not progress.succeeded:
+        raise CommandFailed(f"The document failed: {progress.error} ({progress.code})")
+    found = await api.search(sentence, limit=1, documents=[progress.document_id])
+    if [item.get("documentId") for item in found] != [progress.document_id]:
         raise CommandFailed("The document is embedded, but search does not find it")
 
 
-async def _remove(api: Api, journey: DocumentProgress) -> None:
+async def _remove(api: Api, progress: DocumentProgress) -> None:
     try:
-        await api.delete(journey.document_id)
+        await api.delete(progress.document_id)
     except Refused as refusal:
         raise CommandFailed(f"The document can't be deleted: {refusal}") from refusal

@@ -7,7 +7,7 @@ from contracts.wire import DocumentId, WireModel
 
 
 class DocumentError(WireModel):
-    """Why a document failed: ``message`` for people, ``code`` for programs."""
+    """The reason why a document failed: ``message`` for people, ``code`` for programs."""
 
     code: str = "internal"
     message: str = ""
@@ -27,7 +27,7 @@ class Document(WireModel):
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will happen to it by itself."""
+        """True when nothing more will happen to it by itself."""
         return self.status in TERMINAL
 
 

@@ -1,4 +1,4 @@
-"""How far a document has come, from events that may be repeated or late."""
+"""The progress of a document, from events that may be repeated or late."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,21 +25,21 @@ class DocumentProgress:
 
     @classmethod
     def of(cls, document: Document, name: str) -> "DocumentProgress":
-        """The journey of a document as the API described it; ``name`` is what people called it."""
+        """The progress of a document as the API described it; ``name`` is what people called it."""
         # Begun at the first status, so that events which overtook the description are not taken for old.
-        journey = cls(document.document_id, name, Status.PARSING_STARTED, document.attempt)
+        progress = cls(document.document_id, name, Status.PARSING_STARTED, document.attempt)
         if document.is_done:
-            journey.describe(document)
-        return journey
+            progress.describe(document)
+        return progress
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will come."""
+        """True when nothing more will come."""
         return self.deleted or self.status in TERMINAL
 
     @property
     def succeeded(self) -> bool:
-        """Whether the document can be found by search now."""
+        """True when the document can be found by search."""
         return self.status is Status.EMBEDDED and not self.deleted
 
     def describe(self, document: Document) -> None:
@@ -52,7 +52,7 @@ class DocumentProgress:
 
     def apply(self, event: StatusEvent) -> bool:
         """Move on; False for an event that tells of something older than what is known."""
-        done, total = progress(event)
+        done, total = stage_counts(event)
         here = (self.attempt, RANK[self.status], self.done)
         there = (event.attempt, RANK[event.status], done)
         if there < here or (self.is_done and event.attempt == self.attempt):
@@ -67,7 +67,7 @@ class DocumentProgress:
         return True
 
 
-def progress(event: StatusEvent) -> tuple[int, int]:
+def stage_counts(event: StatusEvent) -> tuple[int, int]:
     """Return what is done, and of how many, in the stage that the event tells of: pages or chunks."""
     done, total = {
         Status.PARSING: ("pagesDone", "pageCount"),

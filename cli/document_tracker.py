@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from cli.api import Api
 from cli.document_progress import DocumentProgress
-from cli.event_stream import Event, EventStream
-from cli.failures import CommandFailed, Refused
 from contracts.events import StatusEvent
+from stagecast_client import Event, Refused, StagecastError
+from stagecast_client.cursor import OnLost
 
 EARLY_EVENTS = 10_000
 """Events kept of documents whose upload is not answered yet; their first events may overtake the answer."""
@@ -26,12 +26,14 @@ Answer = TypeVar("Answer")
 
 
 class DocumentTracker:
-    """What is known of some documents; ``moved`` hears every event that tells something new of one."""
+    """The progress of some documents; ``moved`` hears every event that tells something new of one."""
 
-    def __init__(self, api: Api, stream: EventStream, moved: Moved = lambda _, __: None) -> None:
+    def __init__(
+        self, api: Api, moved: Moved = lambda _, __: None, on_lost: OnLost = lambda _, __: None
+    ) -> None:
         self.progresses: dict[str, DocumentProgress] = {}
         self._api = api
-        self._stream = stream
+        self._stream = api.events(on_lost=on_lost)
         self._moved = moved
         self._early: deque[Event] = deque(maxlen=EARLY_EVENTS)
         self._changed = asyncio.Event()
@@ -49,23 +51,23 @@ class DocumentTracker:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
 
-    async def add(self, journey: DocumentProgress) -> DocumentProgress:
+    async def add(self, progress: DocumentProgress) -> DocumentProgress:
         """Follow a document; what the stream told of it before is made up for."""
-        if journey.document_id in self.progresses:
-            return self.progresses[journey.document_id]
-        self.progresses[journey.document_id] = journey
-        for notice in [early for early in self._early if early.data["documentId"] == journey.document_id]:
-            self._tell(notice)
+        if progress.document_id in self.progresses:
+            return self.progresses[progress.document_id]
+        self.progresses[progress.document_id] = progress
+        for event in [early for early in self._early if early.data["documentId"] == progress.document_id]:
+            self._tell(event)
         if len(self._early) == EARLY_EVENTS:
-            await self._fetch(journey)
-        return journey
+            await self._fetch(progress)
+        return progress
 
     async def until_done(self, *progresses: DocumentProgress) -> None:
         """Wait until these documents (none given: all) are done. Raises what the stream raises."""
         await self._unless_the_stream_fails(self._all_done(progresses))
 
     async def _all_done(self, progresses: tuple[DocumentProgress, ...]) -> None:
-        while not all(journey.is_done for journey in progresses or self.progresses.values()):
+        while not all(progress.is_done for progress in progresses or self.progresses.values()):
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), DOUBT_SECONDS)
@@ -85,48 +87,48 @@ class DocumentTracker:
             listener.result()
 
     async def _listen(self) -> None:
-        async with aclosing(self._stream.__aiter__()) as notices:
-            async for notice in notices:
-                if notice.kind == "connected":
+        async with aclosing(self._stream.__aiter__()) as events:
+            async for event in events:
+                if event.kind == "connected":
                     self._connected.set()
-                elif notice.kind == "reset":
+                elif event.kind == "reset":
                     await self._fetch_all()
-                elif notice.data.get("documentId") in self.progresses:
-                    self._tell(notice)
-                elif notice.kind == "document_processing":
-                    self._early.append(notice)
+                elif event.data.get("documentId") in self.progresses:
+                    self._tell(event)
+                elif event.kind == "document_processing":
+                    self._early.append(event)
 
-    def _tell(self, notice: Event) -> None:
-        journey = self.progresses.get(str(notice.data.get("documentId")))
-        if journey is None:
+    def _tell(self, event: Event) -> None:
+        progress = self.progresses.get(str(event.data.get("documentId")))
+        if progress is None:
             return
-        if notice.kind == "document_deleted":
-            journey.deleted = True
-        elif notice.kind == "document_processing":
-            event = status_event(notice)
-            if event is not None and journey.apply(event):
-                self._moved(journey, notice.data)
+        if event.kind == "document_deleted":
+            progress.deleted = True
+        elif event.kind == "document_processing":
+            status = status_event(event)
+            if status is not None and progress.apply(status):
+                self._moved(progress, event.data)
         self._changed.set()
 
     async def _fetch_all(self) -> None:
-        for journey in [each for each in self.progresses.values() if not each.is_done]:
+        for progress in [each for each in self.progresses.values() if not each.is_done]:
             # A server that is away is the stream's to report, and this is done again.
-            with suppress(CommandFailed):
-                await self._fetch(journey)
+            with suppress(StagecastError):
+                await self._fetch(progress)
 
-    async def _fetch(self, journey: DocumentProgress) -> None:
+    async def _fetch(self, progress: DocumentProgress) -> None:
         try:
-            journey.describe(await self._api.document(journey.document_id))
+            progress.describe(await self._api.document(progress.document_id))
         except Refused as refusal:
             if refusal.status != 404:
                 raise
-            journey.deleted = True
+            progress.deleted = True
         self._changed.set()
 
 
-def status_event(notice: Event) -> StatusEvent | None:
+def status_event(event: Event) -> StatusEvent | None:
     """Read the status event; None where the server is newer and says something unknown."""
     try:
-        return StatusEvent.model_validate(notice.data)
+        return StatusEvent.model_validate(event.data)
     except ValidationError:
         return None

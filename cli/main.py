@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,15 +13,15 @@ import typer
 from cli.api import Api
 from cli.audit import audit as compare
 from cli.doctor import doctor as try_everything
-from cli.failures import CommandFailed
 from cli.notify import first_key
 from cli.notify import notify as post_status
 from cli.output import print_error
-from cli.progress import report
+from cli.report import report
 from cli.search import search as search_documents
 from cli.upload import upload as upload_files
 from cli.watch import watch as watch_stream
 from contracts.statuses import Status
+from stagecast_client import StagecastError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,10 +90,8 @@ def notify(
     token: Token = None,
 ) -> None:
     """Report a document's status through the webhook."""
-    event: dict[str, Any] = {"documentId": document, "status": status, "message": message}
-    if metadata is not None:
-        event["metadata"] = _json_object(metadata)
-    _run(url, token, lambda api: post_status(api, _webhook_key(key), event))
+    details = None if metadata is None else _json_object(metadata)
+    _run(url, token, lambda api: post_status(api, _webhook_key(key), document, status, message, details))
 
 
 @app.command()
@@ -106,11 +104,7 @@ def audit(
 
     Reads DATABASE_URL, RABBITMQ_URL, STORAGE_URL and DATA_DIR, as the services do.
     """
-
-    async def run(_: Api) -> int:
-        return await compare(tolerance)
-
-    _run(LOCAL, None, run)
+    _end_with(compare(tolerance))
 
 
 @app.command()
@@ -138,9 +132,13 @@ def _run(url: str, token: str | None, command: Callable[[Api], Awaitable[int]]) 
         async with Api(url, token) as api:
             return await command(api)
 
+    _end_with(run())
+
+
+def _end_with(command: Coroutine[Any, Any, int]) -> None:
     try:
-        status = asyncio.run(run())
-    except CommandFailed as failure:
+        status = asyncio.run(command)
+    except StagecastError as failure:
         print_error(str(failure))
         status = 1
     except KeyboardInterrupt:

@@ -8,17 +8,20 @@ from rich.text import Text
 from cli.api import Api
 from cli.failures import CommandFailed
 from cli.output import at_terminal, json_line, out, plain
+from contracts.statuses import Status
 
 
-async def notify(api: Api, key: str | None, event: dict[str, Any]) -> int:
-    """Post the event; raises CommandFailed without a key."""
+async def notify(
+    api: Api, key: str | None, document_id: str, status: Status, message: str, metadata: dict[str, Any] | None
+) -> int:
+    """Report the status and print the event's id; raises CommandFailed without a key."""
     if key is None:
         raise CommandFailed("The webhook needs a key: give --key or set INTERNAL_API_KEY")
-    answer = await api.notify(key, event)
+    event_id = await api.notify(key, document_id, status, message, metadata)
     if at_terminal():
-        out().print(Text(f"accepted as event {plain(str(answer.get('eventId')))}"))
+        out().print(Text(f"accepted as event {plain(str(event_id))}"))
     else:
-        json_line(answer)
+        json_line({"accepted": True, "eventId": event_id})
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What people see at a terminal, and programs read from a pipe."""
+"""Print for people at a terminal, and for programs that read from a pipe."""
 
 import json
 import sys
@@ -22,17 +22,17 @@ STYLES = {
 
 
 def at_terminal() -> bool:
-    """Whether a person reads; else a program does, and gets JSON lines."""
+    """Return whether a person reads; else a program does, and gets JSON lines."""
     return sys.stdout.isatty()
 
 
 def out() -> Console:
-    """Where results go."""
+    """Return the console for results."""
     return Console(highlight=False)
 
 
 def err() -> Console:
-    """Where sentences about what went wrong go."""
+    """Return the console for sentences about what went wrong."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -48,7 +48,7 @@ def json_line(value: Any) -> None:
 
 
 def plain(text: str) -> str:
-    """Text of others on one line without control characters: a file name may hold escape sequences."""
+    """Return the text of others on one line, without control characters: a file name may hold escape sequences."""
     kept = (" " if unicodedata.category(sign) in {"Cc", "Cf", "Zl", "Zp"} else sign for sign in text)
     return "".join("�" if unicodedata.category(sign) == "Cs" else sign for sign in kept).strip()
 
@@ -59,22 +59,22 @@ def print_error(sentence: str) -> None:
 
 
 def status_text(status: Status) -> Text:
-    """A status as people read it, in its colour."""
+    """Return a status as people read it, in its colour."""
     return Text(status.replace("_", " "), STYLES[status])
 
 
-def chunks(journey: DocumentProgress) -> str:
-    """How many chunks a document has, in words."""
-    count = journey.chunks if journey.chunks is not None else "?"
+def chunks(progress: DocumentProgress) -> str:
+    """Say how many chunks a document has."""
+    count = progress.chunks if progress.chunks is not None else "?"
     return f"{count} chunk{'' if count == 1 else 's'}"
 
 
-def ending(journey: DocumentProgress) -> Text:
-    """The final line of a document."""
-    name = (plain(journey.name), "bold")
-    if journey.deleted:
+def ending(progress: DocumentProgress) -> Text:
+    """Return the final line of a document."""
+    name = (plain(progress.name), "bold")
+    if progress.deleted:
         return Text.assemble(("✗ ", "red"), name, ": deleted while it was being processed")
-    if journey.succeeded:
-        return Text.assemble(("✓ ", "green"), name, f": embedded, {chunks(journey)}")
-    code = f" ({plain(journey.code)})" if journey.code else ""
-    return Text.assemble(("✗ ", "red"), name, f": {plain(journey.error) or 'failed'}{code}")
+    if progress.succeeded:
+        return Text.assemble(("✓ ", "green"), name, f": embedded, {chunks(progress)}")
+    code = f" ({plain(progress.code)})" if progress.code else ""
+    return Text.assemble(("✗ ", "red"), name, f": {plain(progress.error) or 'failed'}{code}")

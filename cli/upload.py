@@ -8,9 +8,9 @@ from cli.api import Api
 from cli.document import Uploaded
 from cli.document_progress import DocumentProgress
 from cli.document_tracker import DocumentTracker
-from cli.event_stream import EventStream
 from cli.failures import CommandFailed
-from cli.progress import Report
+from cli.report import Report
+from stagecast_client import StagecastError
 
 UPLOADS_AT_ONCE = 4
 
@@ -27,33 +27,33 @@ async def upload(api: Api, files: Sequence[Path], force: bool, wait: bool, repor
         answers = await asyncio.gather(*map(send, files))
         return int(not all(answers))
     # Opened before the first upload, so that no event can be missed.
-    following = DocumentTracker(api, EventStream(api, on_lost=report.lost), report.moved)
-    async with following.listening():
+    tracker = DocumentTracker(api, report.moved, report.lost)
+    async with tracker.listening():
 
         async def send_and_follow(file: Path) -> bool:
             uploaded = await send(file)
-            return uploaded is not None and await _is_followed_to_success(following, file, uploaded, report)
+            return uploaded is not None and await _is_followed_to_success(tracker, file, uploaded, report)
 
         succeeded = await asyncio.gather(*map(send_and_follow, files))
     return int(not all(succeeded))
 
 
 async def _is_followed_to_success(
-    following: DocumentTracker, file: Path, uploaded: Uploaded, report: Report
+    tracker: DocumentTracker, file: Path, uploaded: Uploaded, report: Report
 ) -> bool:
-    journey = DocumentProgress.of(uploaded.document, file.name)
-    if not journey.is_done:
-        journey = await following.add(journey)
-        await following.until_done(journey)
-    report.ended(journey)
-    return journey.succeeded
+    progress = DocumentProgress.of(uploaded.document, file.name)
+    if not progress.is_done:
+        progress = await tracker.add(progress)
+        await tracker.until_done(progress)
+    report.ended(progress)
+    return progress.succeeded
 
 
 async def _send(api: Api, file: Path, force: bool, report: Report) -> Uploaded | None:
     try:
         size = _size(file)
         uploaded = await api.upload(file, force, report.sending(file, size))
-    except CommandFailed as failure:
+    except StagecastError as failure:
         report.refused(file, failure)
         return None
     except OSError as error:

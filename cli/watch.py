@@ -1,68 +1,63 @@
 """Print the live stream."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 from rich.text import Text
 
 from cli.api import Api
-from cli.document_progress import progress
+from cli.document_progress import stage_counts
 from cli.document_tracker import status_event
-from cli.event_stream import Event, EventStream
-from cli.failures import CommandFailed
 from cli.output import at_terminal, err, json_line, out, plain, print_error, status_text
 from contracts.events import StatusEvent
 from contracts.statuses import Status
+from stagecast_client import Event, StagecastError
 
 
 async def watch(api: Api, documents: Sequence[str]) -> int:
     """Print events until somebody stops it; ``documents`` limits it to some."""
-    tell = _sentences() if at_terminal() else _line
-    stream = EventStream(api, documents, _lost if at_terminal() else lambda _, __: None)
-    async with aclosing(stream.__aiter__()) as notices:
-        async for notice in notices:
-            tell(notice)
+    for_people = at_terminal()
+    stream = api.events(documents, _lost if for_people else lambda _, __: None)
+    async with aclosing(stream.__aiter__()) as events:
+        async for event in events:
+            (_print_sentence if for_people else _print_line)(event)
     return 0
 
 
-def _lost(seconds: float, failure: CommandFailed | None) -> None:
+def _lost(seconds: float, failure: StagecastError | None) -> None:
     reason = f" ({plain(str(failure))})" if failure is not None else ""
-    err().print(Text(f"The stream was cut; trying again in {seconds:.0f} s{reason}", "dim"))
+    err().print(Text(f"The stream was cut; trying again in {math.ceil(seconds)} s{reason}", "dim"))
 
 
-def _line(notice: Event) -> None:
-    if notice.kind.startswith("document_"):
-        json_line(notice.data)
-    elif notice.kind == "reset":
-        print_error(f"Events may be missing: {notice.data.get('reason')}")
+def _print_line(event: Event) -> None:
+    if event.kind.startswith("document_"):
+        json_line(event.data)
+    elif event.kind == "reset":
+        print_error(f"Events may be missing: {event.data.get('reason')}")
 
 
-def _sentences() -> Callable[[Event], None]:
-    console = out()
-
-    def tell(notice: Event) -> None:
-        sentence = _sentence(notice)
-        if sentence is not None:
-            console.print(sentence)
-
-    return tell
+def _print_sentence(event: Event) -> None:
+    sentence = _sentence(event)
+    if sentence is not None:
+        out().print(sentence)
 
 
-def _sentence(notice: Event) -> Text | None:
-    if notice.kind == "connected":
+def _sentence(event: Event) -> Text | None:
+    if event.kind == "connected":
         return Text("connected", "dim")
-    if notice.kind == "reset":
-        return Text(f"events may be missing: {plain(str(notice.data.get('reason')))}", "yellow")
-    if notice.kind == "document_deleted":
+    if event.kind == "reset":
+        return Text(f"events may be missing: {plain(str(event.data.get('reason')))}", "yellow")
+    if event.kind == "document_deleted":
         return Text.assemble(
-            (_clock(None), "dim"), "  deleted          ", plain(str(notice.data.get("documentId")))
+            (_clock(None), "dim"), "  deleted          ", plain(str(event.data.get("documentId")))
         )
-    event = status_event(notice) if notice.kind == "document_processing" else None
-    return None if event is None else _event_sentence(event)
+    status = status_event(event) if event.kind == "document_processing" else None
+    return None if status is None else _status_sentence(status)
 
 
-def _event_sentence(event: StatusEvent) -> Text:
+def _status_sentence(event: StatusEvent) -> Text:
     name = str(event.metadata.get("filename") or event.document_id)
     status = status_text(event.status)
     status.pad_right(max(0, 17 - len(status.plain)))
@@ -74,7 +69,7 @@ def _event_sentence(event: StatusEvent) -> Text:
 
 
 def _counts(event: StatusEvent) -> str:
-    done, total = progress(event)
+    done, total = stage_counts(event)
     unit = "pages" if event.status is Status.PARSING else "chunks"
     return f"{done}/{total} {unit}" if total else ""
 

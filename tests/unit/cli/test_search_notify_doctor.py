@@ -38,13 +38,14 @@ def test_a_status_is_reported_with_its_metadata(stagecast: Stagecast, fake: Runn
 
     assert outcome.status == 0
     assert outcome.lines[0]["accepted"] is True
+    assert outcome.lines[0]["eventId"]
     body = {
         "documentId": "doc-1",
         "status": "embedded",
         "message": "Done.",
         "metadata": {"filename": "x.pdf"},
     }
-    assert fake.api.received == [body]
+    assert [{**sent, "timestamp": None} for sent in fake.api.received] == [{**body, "timestamp": None}]
 
 
 def test_the_key_comes_from_the_servers_own_setting(

@@ -20,7 +20,15 @@ STAGECAST = [sys.executable, "-m", "cli.main"]
 
 
 def environment(fake: Running) -> dict[str, str]:
-    return {**os.environ, "STAGECAST_URL": fake.url, "COLUMNS": "120", "TERM": "xterm-256color"}
+    # The library of this checkout, wherever an installation may have found another.
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return {
+        **os.environ,
+        "PYTHONPATH": paths,
+        "STAGECAST_URL": fake.url,
+        "COLUMNS": "120",
+        "TERM": "xterm-256color",
+    }
 
 
 def at_a_terminal(fake: Running, *arguments: str | Path) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from stagecast_client.cursor import Event
 from stagecast_client.events import AsyncEventStream, EventStream
-from stagecast_client.failures import NotDelivered, Refused, StagecastError
+from stagecast_client.failures import NotDelivered, Refused, StagecastError, Unreachable
 from stagecast_client.notifier import AsyncNotifier, Notifier
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "Notifier",
     "Refused",
     "StagecastError",
+    "Unreachable",
 ]

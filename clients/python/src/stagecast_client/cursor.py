@@ -1,4 +1,4 @@
-"""Where a client is in the stream: the position to go on from, repeats, and when to come back."""
+"""The place of a client in the stream: the position to go on from, repeats, and when to come back."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 from httpx_sse import ServerSentEvent
 
-from stagecast_client.failures import Refused
-from stagecast_client.retrying import LONGEST_PAUSE_SECONDS, passes, pause, retry_after
+from stagecast_client.answers import refusal
+from stagecast_client.failures import Refused, StagecastError
+from stagecast_client.retrying import LONGEST_PAUSE_SECONDS, pause
 
 PATH = "/api/v1/events"
 SILENCE_SECONDS = 60.0
@@ -18,6 +19,7 @@ REMEMBERED = 10_000
 
 Token = str | Callable[[], str] | None
 Filter = str | Sequence[str]
+OnLost = Callable[[float, StagecastError | None], None]
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,14 @@ class Event:
 
 
 class Cursor:
-    """Takes what was received, and says what to ask for next."""
+    """The place of a client in the stream: takes what was received, and says what to ask for next."""
 
-    def __init__(self, token: Token, position: str | None, filters: Mapping[str, Filter]) -> None:
+    def __init__(
+        self, token: Token, position: str | None, filters: Mapping[str, Filter], on_lost: OnLost
+    ) -> None:
         self.position = position
         self._token = token
+        self._on_lost = on_lost
         self._filters = {_camel(name): value for name, value in filters.items()}
         self._last_id = ""
         self._seen: dict[str, None] = {}
@@ -41,31 +46,36 @@ class Cursor:
         self._retry_seconds = 1.0
 
     def request(self) -> dict[str, Any]:
-        """Arguments of httpx for the next connection."""
+        """Return arguments of httpx for the next connection."""
         token = self._token() if callable(self._token) else self._token
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         if self.position is not None:
             headers["Last-Event-ID"] = self.position
         self._last_id = ""
         timeout = httpx.Timeout(10.0, read=SILENCE_SECONDS)
         return {"headers": headers, "params": httpx.QueryParams(self._filters), "timeout": timeout}
 
-    def check(self, response: httpx.Response) -> float | None:
-        """None for a stream, else the seconds to wait; raises Refused where waiting is of no use."""
+    def check(self, response: httpx.Response) -> None:
+        """Raise Refused unless a stream was opened; the body of an error has been read."""
+        if not response.is_success:
+            raise refusal(response)
         content_type = response.headers.get("content-type", "")
-        if response.status_code == 200 and content_type.startswith("text/event-stream"):
-            return None
-        if response.status_code != 200 and passes(response.status_code):
-            return self.pause(retry_after(response.headers))
-        raise Refused(response.status_code, "the server does not open the stream")
+        if response.status_code != 200 or not content_type.startswith("text/event-stream"):
+            raise Refused(response.status_code, "The server did not answer with an event stream")
 
-    def pause(self, asked: float = 0.0) -> float:
-        """Seconds to wait before the next connection, after one that failed or ended."""
+    def pause(self, failure: StagecastError | None) -> float:
+        """Return the seconds to wait before the next connection; raises a failure that does not pass."""
+        if failure is not None and not failure.passes:
+            raise failure
         self._failures += 1
-        return pause(self._failures, asked, self._retry_seconds)
+        seconds = pause(self._failures, failure.retry_after if failure else 0.0, self._retry_seconds)
+        self._on_lost(seconds, failure)
+        return seconds
 
     def take(self, received: ServerSentEvent) -> Event | None:
-        """The event for the caller; None for a repeat and for what only moves the position."""
+        """Return the event for the caller; None for a repeat and for what only moves the position."""
         if received.retry is not None:
             self._retry_seconds = min(max(received.retry, 1) / 1000, LONGEST_PAUSE_SECONDS)
         # The decoder repeats the last id on frames that carry none; only a new one moves the position.

@@ -2,22 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
 from httpx_sse import EventSource
 
-from stagecast_client.cursor import PATH, Cursor, Event, Filter, Token
+from stagecast_client.answers import reaching
+from stagecast_client.cursor import PATH, Cursor, Event, Filter, OnLost, Token
+from stagecast_client.failures import StagecastError
+
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
-class EventStream:
-    """Iterate over it for every event, for ever; raises Refused where trying again is of no use.
+class _Stream(Generic[Http]):
+    """The part that both streams share."""
 
-    Filters, each one value or several: ``document_id``, ``status``, ``file_type``, ``source``.
-    """
+    _client: type[Http]
 
     def __init__(
         self,
@@ -25,18 +27,35 @@ class EventStream:
         *,
         token: Token = None,
         position: str | None = None,
-        http: httpx.Client | None = None,
+        http: Http | None = None,
+        on_lost: OnLost = lambda _, __: None,
         **filters: Filter,
     ) -> None:
-        """Follow the Stagecast at ``url`` after ``position``, or from now on."""
-        self._url = url.rstrip("/") + PATH
-        self._http = http or httpx.Client()
-        self._cursor = Cursor(token, position, filters)
+        """Follow the Stagecast at ``url`` after ``position``, or from now on.
+
+        ``on_lost`` hears of each connection that ended or was not made: the seconds until the next one, and
+        why, or None where the server just ended it. What it raises ends the stream.
+        """
+        self._url = url.rstrip("/")
+        self._http: Http = http or self._client()
+        self._cursor = Cursor(token, position, filters, on_lost)
 
     @property
     def position(self) -> str | None:
-        """Where the stream is; another EventStream can go on there."""
+        """The place of the stream, None before the first ``connected``; another stream can go on there."""
         return self._cursor.position
+
+    def _request(self) -> dict[str, Any]:
+        return {"method": "GET", "url": self._url + PATH, **self._cursor.request()}
+
+
+class EventStream(_Stream[httpx.Client]):
+    """Iterate over it for every event, for ever; raises what does not pass, Refused or Unreachable.
+
+    Filters, each one value or several: ``document_id``, ``status``, ``file_type``, ``source``.
+    """
+
+    _client = httpx.Client
 
     def __enter__(self) -> Self:
         return self
@@ -46,42 +65,24 @@ class EventStream:
     ) -> None:
         self._http.close()
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Generator[Event]:
         while True:
-            seconds: float | None = None
-            with (
-                suppress(httpx.TransportError),
-                self._http.stream("GET", self._url, **self._cursor.request()) as response,
-            ):
-                seconds = self._cursor.check(response)
-                if seconds is None:
-                    for received in EventSource(response).iter_sse():
-                        if event := self._cursor.take(received):
-                            yield event
-            time.sleep(self._cursor.pause() if seconds is None else seconds)
+            failure: StagecastError | None = None
+            try:
+                with reaching(self._url), self._http.stream(**self._request()) as response:
+                    if not response.is_success:
+                        response.read()
+                    self._cursor.check(response)
+                    yield from filter(None, map(self._cursor.take, EventSource(response).iter_sse()))
+            except StagecastError as error:
+                failure = error
+            time.sleep(self._cursor.pause(failure))
 
 
-class AsyncEventStream:
+class AsyncEventStream(_Stream[httpx.AsyncClient]):
     """As EventStream, for ``async for``."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        token: Token = None,
-        position: str | None = None,
-        http: httpx.AsyncClient | None = None,
-        **filters: Filter,
-    ) -> None:
-        """See EventStream."""
-        self._url = url.rstrip("/") + PATH
-        self._http = http or httpx.AsyncClient()
-        self._cursor = Cursor(token, position, filters)
-
-    @property
-    def position(self) -> str | None:
-        """Where the stream is; another one can go on there."""
-        return self._cursor.position
+    _client = httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,14 +92,18 @@ class AsyncEventStream:
     ) -> None:
         await self._http.aclose()
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def __aiter__(self) -> AsyncGenerator[Event]:
         while True:
-            seconds: float | None = None
-            with suppress(httpx.TransportError):
-                async with self._http.stream("GET", self._url, **self._cursor.request()) as response:
-                    seconds = self._cursor.check(response)
-                    if seconds is None:
+            failure: StagecastError | None = None
+            try:
+                with reaching(self._url):
+                    async with self._http.stream(**self._request()) as response:
+                        if not response.is_success:
+                            await response.aread()
+                        self._cursor.check(response)
                         async for received in EventSource(response).aiter_sse():
                             if event := self._cursor.take(received):
                                 yield event
-            await asyncio.sleep(self._cursor.pause() if seconds is None else seconds)
+            except StagecastError as error:
+                failure = error
+            await asyncio.sleep(self._cursor.pause(failure))

@@ -1,47 +1,113 @@
-"""Reports what becomes of documents; a report that fails never breaks the work that is reported on."""
+"""Report what becomes of documents; a report that fails never breaks the work that is reported on."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
 
 import httpx
 
-from stagecast_client import statuses
-from stagecast_client.failures import NotDelivered
+from stagecast_client.answers import reaching
+from stagecast_client.failures import NotDelivered, StagecastError
 from stagecast_client.report import PATH, Credentials, Report, encode_report
-from stagecast_client.statuses import Notification
 
 PATIENCE_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
 
 log = logging.getLogger("stagecast_client")
 
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+EventId = TypeVar("EventId")
+
 
 class Options(TypedDict, total=False):
-    """How a notifier reports."""
+    """The options of a notifier, each with a default."""
 
     sign: bool
     """False shows the secret as ``X-Webhook-Key`` instead; True where left out."""
     owner_id: str | None
-    """Whose documents are reported on, where a report does not say."""
+    """The owner of the documents, where a report does not say; none where left out."""
     patience_seconds: float
-    """How long a report is tried again; 30 where left out."""
+    """Seconds for which a report is tried again; 30 where left out."""
     raise_errors: bool
     """True raises NotDelivered, False logs; False where left out."""
 
 
-class _Reporting:
-    """What both notifiers share."""
+class _Notifier(ABC, Generic[Http, EventId]):
+    """The part that both notifiers share: ``EventId`` is the id of an event, or a coroutine for it."""
 
-    def __init__(self, url: str, secret: str, options: Options) -> None:
-        self._url = url.rstrip("/") + PATH
+    _client: type[Http]
+
+    def __init__(
+        self, url: str, secret: str, *, http: Http | None = None, **options: Unpack[Options]
+    ) -> None:
+        """Report to the Stagecast at ``url`` (``http://127.0.0.1:3000``) with a producer's key as ``secret``.
+
+        See Options for the rest.
+        """
+        self._url = url.rstrip("/")
+        self._http: Http = http or self._client(timeout=ANSWER_SECONDS)
         self._credentials = Credentials(secret, options.get("sign", True))
         self._owner_id = options.get("owner_id")
         self._patience_seconds = options.get("patience_seconds", PATIENCE_SECONDS)
         self._raise_errors = options.get("raise_errors", False)
+
+    @abstractmethod
+    def send_document_processing_notification(
+        self,
+        document_id: str,
+        status: str,
+        message: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        owner_id: str | None = None,
+    ) -> EventId:
+        """Report any status; raises NotDelivered if that was asked for."""
+
+    def notify_parsing_started(self, document_id: str, filename: str, file_type: str) -> EventId:
+        """Report that parsing begins; ``file_type`` is a media type."""
+        return self.send_document_processing_notification(
+            document_id,
+            "parsing_started",
+            f"Parsing of {filename} has begun.",
+            {"filename": filename, "fileType": file_type},
+        )
+
+    def notify_parsing_completed(self, document_id: str, filename: str, chunk_count: int) -> EventId:
+        """Report that parsing gave ``chunk_count`` chunks."""
+        return self.send_document_processing_notification(
+            document_id,
+            "parsed",
+            f"{filename} was parsed into {chunk_count} chunks.",
+            {"filename": filename, "chunkCount": chunk_count},
+        )
+
+    def notify_embedding_started(self, document_id: str, filename: str) -> EventId:
+        """Report that embedding begins."""
+        return self.send_document_processing_notification(
+            document_id, "embedding", f"Embedding of {filename} has begun.", {"filename": filename}
+        )
+
+    def notify_embedding_completed(self, document_id: str, filename: str, embedding_count: int) -> EventId:
+        """Report that the document is embedded."""
+        return self.send_document_processing_notification(
+            document_id,
+            "embedded",
+            f"{filename} was embedded: {embedding_count} embeddings.",
+            {"filename": filename, "embeddingCount": embedding_count},
+        )
+
+    def notify_processing_failed(self, document_id: str, filename: str, error: str, stage: str) -> EventId:
+        """Report that ``stage`` (``upload``, ``parsing``, ``embedding``) failed; ``error`` is for people."""
+        return self.send_document_processing_notification(
+            document_id,
+            "failed",
+            f"Processing of {filename} failed: {error}",
+            {"filename": filename, "error": error, "stage": stage, "code": "internal", "retryable": False},
+        )
 
     def _report(
         self,
@@ -63,18 +129,10 @@ class _Reporting:
         log.warning("a report on %r was not delivered: %s", document_id, error)
 
 
-class Notifier(_Reporting):
-    """Reports synchronously; safe to use from several threads. Every method returns the event's id, or None."""
+class Notifier(_Notifier[httpx.Client, str | None]):
+    """Report synchronously; safe to use from several threads. Every method returns the event's id, or None."""
 
-    def __init__(
-        self, url: str, secret: str, *, http: httpx.Client | None = None, **options: Unpack[Options]
-    ) -> None:
-        """Report to the Stagecast at ``url`` (``http://127.0.0.1:3000``) with a producer's key as ``secret``.
-
-        See Options for the rest.
-        """
-        super().__init__(url, secret, options)
-        self._http = http or httpx.Client(timeout=ANSWER_SECONDS)
+    _client = httpx.Client
 
     def __enter__(self) -> Self:
         return self
@@ -87,26 +145,6 @@ class Notifier(_Reporting):
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def notify_parsing_started(self, document_id: str, filename: str, file_type: str) -> str | None:
-        """Report that parsing begins."""
-        return self._notify(document_id, statuses.parsing_started(filename, file_type))
-
-    def notify_parsing_completed(self, document_id: str, filename: str, chunk_count: int) -> str | None:
-        """Report that parsing gave ``chunk_count`` chunks."""
-        return self._notify(document_id, statuses.parsing_completed(filename, chunk_count))
-
-    def notify_embedding_started(self, document_id: str, filename: str) -> str | None:
-        """Report that embedding begins."""
-        return self._notify(document_id, statuses.embedding_started(filename))
-
-    def notify_embedding_completed(self, document_id: str, filename: str, embedding_count: int) -> str | None:
-        """Report that the document is embedded."""
-        return self._notify(document_id, statuses.embedding_completed(filename, embedding_count))
-
-    def notify_processing_failed(self, document_id: str, filename: str, error: str, stage: str) -> str | None:
-        """Report that ``stage`` (``upload``, ``parsing``, ``embedding``) failed."""
-        return self._notify(document_id, statuses.processing_failed(filename, error, stage))
 
     def send_document_processing_notification(
         self,
@@ -124,33 +162,21 @@ class Notifier(_Reporting):
             self._failed(document_id, error)
         return None
 
-    def _notify(self, document_id: str, said: Notification) -> str | None:
-        return self.send_document_processing_notification(
-            document_id, said.status, said.message, said.metadata
-        )
-
     def _deliver(self, report: Report) -> str:
         while True:
-            outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = self._http.post(self._url, content=report.body, headers=report.headers())
-            except httpx.TransportError as error:
-                outcome = error
-            else:
-                if (event_id := report.event_id(outcome)) is not None:
-                    return event_id
-            time.sleep(report.pause(outcome))
+                with reaching(self._url):
+                    answer = self._http.post(self._url + PATH, content=report.body, headers=report.headers())
+                return report.event_id(answer)
+            except StagecastError as error:
+                seconds = report.pause(error)
+            time.sleep(seconds)
 
 
-class AsyncNotifier(_Reporting):
+class AsyncNotifier(_Notifier[httpx.AsyncClient, Coroutine[Any, Any, str | None]]):
     """As Notifier, with coroutines."""
 
-    def __init__(
-        self, url: str, secret: str, *, http: httpx.AsyncClient | None = None, **options: Unpack[Options]
-    ) -> None:
-        """See Notifier."""
-        super().__init__(url, secret, options)
-        self._http = http or httpx.AsyncClient(timeout=ANSWER_SECONDS)
+    _client = httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,30 +189,6 @@ class AsyncNotifier(_Reporting):
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
-
-    async def notify_parsing_started(self, document_id: str, filename: str, file_type: str) -> str | None:
-        """Report that parsing begins."""
-        return await self._notify(document_id, statuses.parsing_started(filename, file_type))
-
-    async def notify_parsing_completed(self, document_id: str, filename: str, chunk_count: int) -> str | None:
-        """Report that parsing gave ``chunk_count`` chunks."""
-        return await self._notify(document_id, statuses.parsing_completed(filename, chunk_count))
-
-    async def notify_embedding_started(self, document_id: str, filename: str) -> str | None:
-        """Report that embedding begins."""
-        return await self._notify(document_id, statuses.embedding_started(filename))
-
-    async def notify_embedding_completed(
-        self, document_id: str, filename: str, embedding_count: int
-    ) -> str | None:
-        """Report that the document is embedded."""
-        return await self._notify(document_id, statuses.embedding_completed(filename, embedding_count))
-
-    async def notify_processing_failed(
-        self, document_id: str, filename: str, error: str, stage: str
-    ) -> str | None:
-        """Report that ``stage`` (``upload``, ``parsing``, ``embedding``) failed."""
-        return await self._notify(document_id, statuses.processing_failed(filename, error, stage))
 
     async def send_document_processing_notification(
         self,
@@ -204,19 +206,14 @@ class AsyncNotifier(_Reporting):
             self._failed(document_id, error)
         return None
 
-    async def _notify(self, document_id: str, said: Notification) -> str | None:
-        return await self.send_document_processing_notification(
-            document_id, said.status, said.message, said.metadata
-        )
-
     async def _deliver(self, report: Report) -> str:
         while True:
-            outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = await self._http.post(self._url, content=report.body, headers=report.headers())
-            except httpx.TransportError as error:
-                outcome = error
-            else:
-                if (event_id := report.event_id(outcome)) is not None:
-                    return event_id
-            await asyncio.sleep(report.pause(outcome))
+                with reaching(self._url):
+                    answer = await self._http.post(
+                        self._url + PATH, content=report.body, headers=report.headers()
+                    )
+                return report.event_id(answer)
+            except StagecastError as error:
+                seconds = report.pause(error)
+            await asyncio.sleep(seconds)

@@ -11,8 +11,9 @@ from uuid import uuid4
 import httpx
 from standardwebhooks.webhooks import Webhook as Signature
 
-from stagecast_client.failures import NotDelivered
-from stagecast_client.retrying import passes, pause, retry_after
+from stagecast_client.answers import json_object, refusal
+from stagecast_client.failures import NotDelivered, Refused, StagecastError
+from stagecast_client.retrying import pause
 
 PATH = "/api/v1/events/webhook/document-processing"
 MAX_MESSAGE_CHARACTERS = 2000
@@ -26,7 +27,7 @@ class Credentials:
     signs: bool = True
 
     def headers(self, message_id: str, body: bytes) -> dict[str, str]:
-        """The headers that make the server believe the body; a signature is of this moment."""
+        """Return the headers that make the server believe the body; a signature is of this moment."""
         headers = {"Content-Type": "application/json", "webhook-id": message_id}
         if not self.signs:
             return {**headers, "X-Webhook-Key": self.secret}
@@ -50,27 +51,23 @@ class Report:
     failures: int = 0
 
     def headers(self) -> dict[str, str]:
-        """The headers of the next try."""
+        """Return the headers of the next try."""
         return self.credentials.headers(self.message_id, self.body)
 
-    def event_id(self, response: httpx.Response) -> str | None:
-        """The id of the event that was made; None where it is worth trying again. Raises NotDelivered."""
-        if response.status_code == 202:
-            return str(_object(response).get("eventId", ""))
-        if passes(response.status_code):
-            return None
-        raise NotDelivered(_reason(response), response.status_code)
+    def event_id(self, answer: httpx.Response) -> str:
+        """Return the id of the event that was made; raises Refused where none was."""
+        if answer.status_code == 202:
+            return str(json_object(answer).get("eventId", ""))
+        raise refusal(answer)
 
-    def pause(self, outcome: httpx.Response | httpx.TransportError) -> float:
-        """Seconds to wait before the next try; raises NotDelivered when patience does not reach so far."""
+    def pause(self, error: StagecastError) -> float:
+        """Return the seconds to wait before the next try; raises NotDelivered where there is none."""
         self.failures += 1
-        answer = outcome if isinstance(outcome, httpx.Response) else None
-        seconds = pause(self.failures, retry_after(answer.headers) if answer is not None else 0.0)
-        if time.monotonic() + seconds < self.gives_up_at:
+        seconds = pause(self.failures, error.retry_after)
+        if error.passes and time.monotonic() + seconds < self.gives_up_at:
             return seconds
-        if answer is not None:
-            raise NotDelivered(_reason(answer), answer.status_code)
-        raise NotDelivered(f"no answer: {type(outcome).__name__}")
+        status = error.status if isinstance(error, Refused) else None
+        raise NotDelivered(str(error), status) from error
 
 
 def encode_report(
@@ -80,7 +77,7 @@ def encode_report(
     metadata: Mapping[str, Any] | None,
     owner_id: str | None,
 ) -> bytes:
-    """The body; raises TypeError or ValueError for metadata that is no JSON."""
+    """Return the body; raises TypeError or ValueError for metadata that is no JSON."""
     report: dict[str, Any] = {
         "documentId": document_id,
         "status": status,
@@ -91,16 +88,3 @@ def encode_report(
     if owner_id is not None:
         report["ownerId"] = owner_id
     return json.dumps(report, allow_nan=False).encode()
-
-
-def _reason(response: httpx.Response) -> str:
-    problem = _object(response)
-    return str(problem.get("detail") or problem.get("title") or f"status {response.status_code}")
-
-
-def _object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        answer = response.json()
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

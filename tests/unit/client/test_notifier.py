@@ -20,6 +20,7 @@ from contracts.events import StatusEvent
 from services.api.webhook.reports import ReportedStatus
 from stagecast_client import AsyncNotifier, NotDelivered, Notifier
 from stagecast_client import notifier as module
+from stagecast_client.retrying import LONGEST_ASKED_SECONDS, retry_after
 
 SECRET = "whsec_cGxhbnRlZC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
 Answer = httpx.Response | Exception
@@ -171,6 +172,18 @@ def test_a_retry_after_is_waited_for(asked: Callable[[], str], pauses: list[floa
     assert 5 < pauses[0] < 10
 
 
+@pytest.mark.parametrize("asked", ["soon", "-5", "Sat, 01 Jan 0001 00:00:00 -0000"])
+def test_a_retry_after_that_says_nothing_is_not_waited_for(asked: str, pauses: list[float]) -> None:
+    server = Server(httpx.Response(429, headers={"Retry-After": asked}))
+
+    assert server.notifier().notify_embedding_started("d", "a.pdf") == "e-1"
+    assert pauses[0] <= 0.5
+
+
+def test_a_retry_after_beyond_any_clock_is_cut() -> None:
+    assert retry_after({"retry-after": "9" * 400}) == LONGEST_ASKED_SECONDS
+
+
 def test_a_retry_after_beyond_its_patience_is_not_waited_for(pauses: list[float]) -> None:
     server = Server(httpx.Response(503, headers={"Retry-After": "3600"}))
 
@@ -211,6 +224,7 @@ def test_errors_are_raised_where_that_is_asked_for() -> None:
             raise_errors=True, patience_seconds=0
         ).notify_embedding_started("d", "a.pdf")
     assert silence.value.status is None
+    assert str(silence.value).startswith("No answer from http://stagecast: no.")
 
 
 def test_a_long_message_is_cut_and_an_owner_named() -> None:

@@ -1,5 +1,6 @@
-"""How uploads are shown: bars for people, JSON lines for programs."""
+"""Show uploads: bars for people, JSON lines for programs."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -10,13 +11,13 @@ from rich.text import Text
 
 from cli.document import Uploaded
 from cli.document_progress import DocumentProgress
-from cli.failures import CommandFailed, Refused
 from cli.output import STYLES, at_terminal, ending, err, json_line, out, plain, print_error
 from contracts.statuses import Status
+from stagecast_client import Refused, StagecastError
 
 
 class Report(Protocol):
-    """Hears what happens to uploads; a context manager, for the time of which bars are drawn."""
+    """A listener to what happens to uploads; a context manager, for the time of which bars are drawn."""
 
     def __enter__(self) -> Self: ...
 
@@ -27,19 +28,19 @@ class Report(Protocol):
     def sending(self, file: Path, size: int) -> Callable[[int], None]:
         """A file of ``size`` bytes begins to go out; the result hears of each part."""
 
-    def refused(self, file: Path, failure: CommandFailed) -> None:
+    def refused(self, file: Path, failure: StagecastError) -> None:
         """A file was not taken."""
 
     def taken(self, file: Path, uploaded: Uploaded) -> None:
         """A file was taken, or was there already."""
 
-    def moved(self, journey: DocumentProgress, event: dict[str, Any]) -> None:
+    def moved(self, progress: DocumentProgress, event: dict[str, Any]) -> None:
         """A document came further, as ``event`` tells."""
 
-    def ended(self, journey: DocumentProgress) -> None:
+    def ended(self, progress: DocumentProgress) -> None:
         """A document is done, whether it was just now or before."""
 
-    def lost(self, seconds: float, failure: CommandFailed | None) -> None:
+    def lost(self, seconds: float, failure: StagecastError | None) -> None:
         """The stream was cut and will be tried again after ``seconds``."""
 
 
@@ -63,7 +64,7 @@ class Lines:
         """Nothing is written for parts of an upload."""
         return lambda count: None
 
-    def refused(self, file: Path, failure: CommandFailed) -> None:
+    def refused(self, file: Path, failure: StagecastError) -> None:
         """Write the problem, to the errors as well."""
         status = failure.status if isinstance(failure, Refused) else None
         detail = failure.detail if isinstance(failure, Refused) else str(failure)
@@ -75,16 +76,16 @@ class Lines:
         line = {"upload": str(file), "accepted": True, "already": uploaded.already}
         json_line({**line, "document": uploaded.answer})
 
-    def moved(self, journey: DocumentProgress, event: dict[str, Any]) -> None:
+    def moved(self, progress: DocumentProgress, event: dict[str, Any]) -> None:
         """Write the event."""
         json_line(event)
 
-    def ended(self, journey: DocumentProgress) -> None:
+    def ended(self, progress: DocumentProgress) -> None:
         """Say what failed beside the lines, to whoever reads the errors."""
-        if not journey.succeeded:
-            print_error(ending(journey).plain)
+        if not progress.succeeded:
+            print_error(ending(progress).plain)
 
-    def lost(self, seconds: float, failure: CommandFailed | None) -> None:
+    def lost(self, seconds: float, failure: StagecastError | None) -> None:
         """Programs have no use for it: nothing is missed."""
 
 
@@ -92,7 +93,7 @@ class Bars:
     """A bar for each document: bytes while it goes out, then pages, then chunks."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
+        self._display = Progress(
             _Name(""),
             BarColumn(bar_width=24),
             _Stage(""),
@@ -102,61 +103,61 @@ class Bars:
         self._bars: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._display.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._display.stop()
 
     def sending(self, file: Path, size: int) -> Callable[[int], None]:
         """Draw a bar that counts bytes."""
-        bar = self._progress.add_task(plain(file.name), total=max(size, 1), stage="uploading", style="cyan")
+        bar = self._display.add_task(plain(file.name), total=max(size, 1), stage="uploading", style="cyan")
         self._bars[str(file)] = bar
-        return lambda count: self._progress.advance(bar, count)
+        return lambda count: self._display.advance(bar, count)
 
-    def refused(self, file: Path, failure: CommandFailed) -> None:
+    def refused(self, file: Path, failure: StagecastError) -> None:
         """Take the bar away and say why."""
         self._drop(str(file))
-        self._progress.print(
+        self._display.print(
             Text.assemble(("✗ ", "red"), (plain(file.name), "bold"), f": {plain(str(failure))}")
         )
 
     def taken(self, file: Path, uploaded: Uploaded) -> None:
         """Let the bar count pages from now on."""
         if uploaded.already:
-            self._progress.print(Text.assemble("• ", (plain(file.name), "bold"), ": already there"))
+            self._display.print(Text.assemble("• ", (plain(file.name), "bold"), ": already there"))
         bar = self._bars.pop(str(file), None)
         if bar is None:
             return
         self._bars[uploaded.document.document_id] = bar
-        self._progress.update(bar, total=None, completed=0, stage="waiting")
+        self._display.update(bar, total=None, completed=0, stage="waiting")
 
-    def moved(self, journey: DocumentProgress, event: dict[str, Any]) -> None:
+    def moved(self, progress: DocumentProgress, event: dict[str, Any]) -> None:
         """Draw how far it came."""
-        bar = self._bars.get(journey.document_id)
+        bar = self._bars.get(progress.document_id)
         if bar is None:
             return
-        unit = {Status.PARSING: "pages", Status.EMBEDDING: "chunks"}.get(journey.status, "")
-        counted = f" {journey.done}/{journey.total} {unit}" if journey.total else ""
-        stage = journey.status.replace("_", " ") + counted
-        style, total = STYLES[journey.status], journey.total or None
-        self._progress.update(bar, total=total, completed=journey.done, stage=stage, style=style)
+        unit = {Status.PARSING: "pages", Status.EMBEDDING: "chunks"}.get(progress.status, "")
+        counted = f" {progress.done}/{progress.total} {unit}" if progress.total else ""
+        stage = progress.status.replace("_", " ") + counted
+        style, total = STYLES[progress.status], progress.total or None
+        self._display.update(bar, total=total, completed=progress.done, stage=stage, style=style)
 
-    def ended(self, journey: DocumentProgress) -> None:
+    def ended(self, progress: DocumentProgress) -> None:
         """Let the final line take the place of the bar."""
-        self._drop(journey.document_id)
-        self._progress.print(ending(journey))
+        self._drop(progress.document_id)
+        self._display.print(ending(progress))
 
-    def lost(self, seconds: float, failure: CommandFailed | None) -> None:
+    def lost(self, seconds: float, failure: StagecastError | None) -> None:
         """Say that the picture stands still for a while."""
-        err().print(f"The event stream was cut; trying again in {seconds:.0f} s.", style="dim")
+        err().print(f"The event stream was cut; trying again in {math.ceil(seconds)} s.", style="dim")
 
     def _drop(self, name: str) -> None:
         bar = self._bars.pop(name, None)
         if bar is not None:
-            self._progress.remove_task(bar)
+            self._display.remove_task(bar)
 
 
 class _Name(TextColumn):
