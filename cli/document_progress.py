@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.document import Document
 from contracts.events import StatusEvent
-from contracts.statuses import RANK, TERMINAL, Status
+from contracts.statuses import TERMINAL, Status, supersedes
 
 
 @dataclass
@@ -44,7 +44,7 @@ class DocumentProgress:
 
     def describe(self, document: Document) -> None:
         """Take over what the API says of the document now."""
-        if (document.attempt, RANK[document.status]) < (self.attempt, RANK[self.status]):
+        if not self._is_superseded(document.attempt, document.status):
             return
         self.status, self.attempt, self.chunks = document.status, document.attempt, document.chunk_count
         if document.error is not None:
@@ -53,9 +53,8 @@ class DocumentProgress:
     def apply(self, event: StatusEvent) -> bool:
         """Move on; False for an event that tells of something older than what is known."""
         done, total = stage_counts(event)
-        here = (self.attempt, RANK[self.status], self.done)
-        there = (event.attempt, RANK[event.status], done)
-        if there < here or (self.is_done and event.attempt == self.attempt):
+        is_repeated = (event.attempt, event.status) == (self.attempt, self.status)
+        if not self._is_superseded(event.attempt, event.status) or (is_repeated and done < self.done):
             return False
         self.status, self.attempt, self.done, self.total = event.status, event.attempt, done, total
         self.chunks = (
@@ -65,6 +64,11 @@ class DocumentProgress:
             self.error = str(event.metadata.get("error") or event.message)
             self.code = str(event.metadata.get("code") or "")
         return True
+
+    def _is_superseded(self, attempt: int, status: Status) -> bool:
+        return not self.deleted and supersedes(
+            attempt, status, known_attempt=self.attempt, known_status=self.status
+        )
 
 
 def stage_counts(event: StatusEvent) -> tuple[int, int]:

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from contracts import topology
 from services.runtime.messaging.headers import CODE_HEADER, REASON_HEADER
 from tests.conftest import running_system
+from tests.support.command import STAGECAST, command_environment
 from tests.support.documents import SLOW_HTML, pdf
 from tests.support.system import Json, System, until
 
@@ -335,14 +334,12 @@ def _fill(system: System) -> httpx.Response:
 
 
 def audited(system: System) -> tuple[int, Json]:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": system.database_url,
-        "RABBITMQ_URL": system.rabbitmq_url,
-        "STORAGE_URL": (system.directory / "objects").as_uri(),
-    }
-    command = [sys.executable, "-m", "cli.main", "audit"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    environment = command_environment(
+        DATABASE_URL=system.database_url,
+        RABBITMQ_URL=system.rabbitmq_url,
+        STORAGE_URL=(system.directory / "objects").as_uri(),
+    )
+    done = subprocess.run([*STAGECAST, "audit"], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     found: Json = json.loads(done.stdout)
     return done.returncode, found

@@ -5,7 +5,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,21 +13,12 @@ import pytest
 
 from cli.output import plain
 from contracts.statuses import Status
+from tests.support.command import STAGECAST, command_environment
 from tests.support.fakes.api import Running
-
-STAGECAST = [sys.executable, "-m", "cli.main"]
 
 
 def environment(fake: Running) -> dict[str, str]:
-    # The library of this checkout, wherever an installation may have found another.
-    paths = os.pathsep.join(path for path in sys.path if path)
-    return {
-        **os.environ,
-        "PYTHONPATH": paths,
-        "STAGECAST_URL": fake.url,
-        "COLUMNS": "120",
-        "TERM": "xterm-256color",
-    }
+    return command_environment(STAGECAST_URL=fake.url, COLUMNS="120", TERM="xterm-256color")
 
 
 def at_a_terminal(fake: Running, *arguments: str | Path) -> tuple[int, str]:
