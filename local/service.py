@@ -19,8 +19,6 @@ WriteLine = Callable[[str, str], None]
 class Service(ManagedProcess):
     """A process that answers 200 at ``ready_url`` when it is ready, and whose output are log lines."""
 
-    grace_seconds = 20.0
-
     def __init__(
         self,
         name: str,
@@ -29,9 +27,11 @@ class Service(ManagedProcess):
         ready_url: str,
         write_line: WriteLine,
         *,
+        grace_seconds: float,
         head_start: bool = False,
     ) -> None:
         super().__init__(name)
+        self.grace_seconds = grace_seconds
         self.head_start = head_start
         self.ready_url = ready_url
         self._command = command

@@ -31,6 +31,7 @@ def build_services(
             env,
             f"http://{hosts.get(name, LOOPBACK)}:{ports[name]}/readyz",
             terminal.line,
+            grace_seconds=settings.api.stop_seconds,
             head_start=name == SLOW,
         )
         for name in NAMES

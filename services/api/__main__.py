@@ -17,6 +17,9 @@ from services.runtime.process.logging import configure_logging
 BACKLOG = 4096
 """Connections that wait to be accepted: all clients come back at once after a restart."""
 
+LAST_REQUESTS_SECONDS = 10
+"""For the requests under way when the process is told to stop."""
+
 HALF_OPEN = {
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 30,
@@ -75,7 +78,7 @@ def main() -> None:
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
         ws="none",
         server_header=False,
         # Nobody may say from where a request comes, unless the operator knows them.

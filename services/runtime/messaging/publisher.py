@@ -21,6 +21,7 @@ from services.runtime.messaging.broker import passive_exchange
 from services.runtime.process.asyncio_guards import is_cancelled
 
 CONFIRM_SECONDS = 5.0
+PATIENCE_SECONDS = 15.0
 PAUSE_SECONDS = 0.1
 
 
@@ -36,7 +37,7 @@ class Publisher:
         self,
         broker: RabbitBroker,
         *,
-        patience_seconds: float = 15.0,
+        patience_seconds: float = PATIENCE_SECONDS,
         refuse: Callable[[], None] | None = None,
     ) -> None:
         self._broker = broker

@@ -53,6 +53,14 @@ class CommonSettings(BaseSettings):
         return url
 
     @property
+    def stop_seconds(self) -> float:
+        """What a process may take from SIGTERM to its end, in seconds, before whoever runs it kills it.
+
+        The messages in hand, and before them the last requests and what is to be closed.
+        """
+        return self.shutdown_seconds + 15
+
+    @property
     def object_store_url(self) -> str:
         """The URL of the store that keeps documents' bytes."""
         return self.storage_url or (self.data_dir.resolve() / "objects").as_uri()

@@ -1,16 +1,12 @@
-from pathlib import Path
-
 import pytest
 
 from local.local_settings import LocalSettings
-from services.api.access.access_settings import AccessSettings
 from services.api.access.caller import refuse_open_door
 from services.api.api_settings import ApiSettings
 from services.embedder.embedder_settings import EmbedderSettings
 from services.parser.parser_settings import ParserSettings
 from services.runtime.process.settings import CommonSettings
 
-ROOT = Path(__file__).parents[3]
 CLASSES: tuple[type[CommonSettings], ...] = (ApiSettings, ParserSettings, EmbedderSettings)
 FIELDS = sorted({name for settings in CLASSES for name in settings.model_fields})
 
@@ -67,15 +63,6 @@ def test_a_wrong_value_stops_no_process_that_does_not_read_it(monkeypatch: pytes
     EmbedderSettings.read()
 
 
-def test_a_process_names_no_setting_of_another() -> None:
-    assert not AccessSettings.model_fields.keys() & ParserSettings.model_fields.keys()
-    assert "max_upload_bytes" not in ParserSettings.model_fields
-    assert "embedding_model" not in ApiSettings.model_fields
-    assert not ApiSettings.model_fields.keys() & EmbedderSettings.model_fields.keys() - set(
-        CommonSettings.model_fields
-    )
-
-
 @pytest.mark.parametrize("settings", CLASSES)
 def test_an_empty_value_means_the_default(
     settings: type[CommonSettings], monkeypatch: pytest.MonkeyPatch
@@ -103,11 +90,6 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.object_store_url.startswith("file://")
     assert settings.object_store_url.endswith("/data/objects")
     assert EmbedderSettings.read().embedding_model == "sentence-transformers/all-MiniLM-L6-v2"
-
-
-def test_every_setting_stands_in_the_example_file() -> None:
-    example = (ROOT / ".env.example").read_text()
-    assert [name for name in FIELDS if name.upper() not in example] == []
 
 
 def test_an_api_without_tokens_listens_on_loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
