@@ -1,4 +1,4 @@
-"""Which rows go into the model together: of similar length, and never at the cost of the oldest."""
+"""Batches of waiting rows: of similar length, and never at the cost of the oldest."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
@@ -66,11 +66,11 @@ class Window(Generic[T]):
             return []
         lengths = [row.length for row in self._waiting[: self._reach()]]
         by_length = sorted(range(len(lengths)), key=lengths.__getitem__)
-        low, high = self._around(by_length.index(0), [lengths[place] for place in by_length])
+        low, high = self._around(by_length.index(0), [lengths[index] for index in by_length])
         taken = by_length[low:high]
-        batch = [self._waiting[place] for place in taken]
-        for place in sorted(taken, reverse=True):
-            del self._waiting[place]
+        batch = [self._waiting[index] for index in taken]
+        for index in sorted(taken, reverse=True):
+            del self._waiting[index]
         return batch
 
     def _reach(self) -> int:

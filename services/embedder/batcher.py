@@ -1,4 +1,4 @@
-"""Many callers, one model: merges the rows that wait, across documents, into batches of similar length."""
+"""Many requests, one model: merges the rows that wait, across documents, into batches of similar length."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ import numpy as np
 import structlog
 
 from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS, Window
-from services.embedder.embedding_model import EmbeddingModel, Row, Vectors
+from services.embedder.embedding_model import EmbeddingModel, IndexedRow, Vectors
 from services.runtime.errors import Transient
 
 log = structlog.get_logger(__name__)
@@ -46,9 +46,9 @@ class Batcher:
         self._on_death = on_death
         self._changed = threading.Condition()
         self._stopping = False
-        self._callers: set[_Request] = set()
+        self._requests: set[_Request] = set()
         # In the order in which they are served.
-        self._lanes = tuple(
+        self._queues = tuple(
             _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows))
             for _ in ("queries", "documents")
         )
@@ -56,7 +56,7 @@ class Batcher:
 
     @property
     def alive(self) -> bool:
-        """Whether texts are taken: not before the start, after the stop, or when a bug ended the thread."""
+        """True while texts are taken: not before the start, after the stop, or when a bug ended the thread."""
         return self._thread.is_alive() and not self._stopping
 
     async def __aenter__(self) -> Self:
@@ -83,21 +83,21 @@ class Batcher:
         if not texts:
             return np.empty((0, self._model.dimensions), dtype=np.float32)
         loop = asyncio.get_running_loop()
-        caller = _Request(tuple(texts), urgent, loop, loop.create_future())
-        self._submit(caller)
+        request = _Request(tuple(texts), urgent, loop, loop.create_future())
+        self._submit(request)
         try:
-            return await caller.answer
+            return await request.answer
         finally:
-            caller.gone = True
+            request.gone = True
             with self._changed:
-                self._callers.discard(caller)
+                self._requests.discard(request)
 
-    def _submit(self, caller: "_Request") -> None:
+    def _submit(self, request: "_Request") -> None:
         with self._changed:
             if not self.alive:
                 raise BatcherStopped("the batcher is not running")
-            self._callers.add(caller)
-            self._lanes[0 if caller.query else 1].arrivals.append(caller)
+            self._requests.add(request)
+            self._queues[0 if request.query else 1].arrivals.append(request)
             self._changed.notify()
 
     # Everything below runs on the model's thread.
@@ -109,7 +109,7 @@ class Batcher:
                 self._step()
         except Exception as error:
             reason = error
-            log.exception("The model's thread died")
+            log.exception("model_thread_died")
         finally:
             self._refuse_the_rest(reason)
         if reason is not None and self._on_death is not None:
@@ -118,39 +118,39 @@ class Batcher:
     def _wait(self) -> bool:
         """Wait for rows; false when it is time to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or any(lane.busy for lane in self._lanes))
+            self._changed.wait_for(lambda: self._stopping or any(queue.busy for queue in self._queues))
             return not self._stopping
 
     def _step(self) -> None:
-        for lane in self._lanes:
+        for queue in self._queues:
             # A query that waits is tokenized and run before a document is even tokenized.
-            self._admit(lane)
-            lane.window.discard(lambda place: place.caller.gone)
-            if batch := lane.window.next_batch():
+            self._admit(queue)
+            queue.window.discard(lambda slot: slot.request.gone)
+            if batch := queue.window.next_batch():
                 self._run(batch)
                 return
 
-    def _admit(self, lane: "_PriorityQueue") -> None:
-        while lane.arrivals:
-            caller = lane.arrivals.popleft()
-            if caller.gone:
+    def _admit(self, queue: "_PriorityQueue") -> None:
+        while queue.arrivals:
+            request = queue.arrivals.popleft()
+            if request.gone:
                 continue
             try:
-                rows = self._model.tokenize(caller.texts, query=caller.query)
+                rows = self._model.tokenize(request.texts, query=request.query)
             except Exception as error:
-                self._settle(caller, error)
+                self._settle(request, error)
             else:
-                lane.window.add(_RowSlot(row, caller, index) for index, row in enumerate(rows))
+                queue.window.add(_RowSlot(index, row, request) for index, row in enumerate(rows))
 
     def _run(self, batch: "Sequence[_RowSlot]", *, may_halve: bool = True) -> None:
         try:
-            vectors = self._model.forward([place.row for place in batch])
+            vectors = self._model.forward([slot.row for slot in batch])
         except MemoryError as error:
             if not may_halve or len(batch) == 1:
                 self._fail(batch, error)
                 return
             middle = len(batch) // 2
-            log.warning("A batch did not fit into memory and is halved", rows=len(batch))
+            log.warning("batch_halved", rows=len(batch))
             self._run(batch[:middle], may_halve=False)
             self._run(batch[middle:], may_halve=False)
         except Exception as error:
@@ -159,34 +159,36 @@ class Batcher:
             self._deliver(batch, vectors)
 
     def _fail(self, batch: "Sequence[_RowSlot]", error: Exception) -> None:
-        for caller in {place.caller for place in batch}:
-            self._settle(caller, error)
+        for request in {slot.request for slot in batch}:
+            self._settle(request, error)
 
     def _deliver(self, batch: "Sequence[_RowSlot]", vectors: Vectors) -> None:
-        for place, vector in zip(batch, vectors, strict=True):
-            place.caller.vectors[place.index] = vector
-        for caller in {place.caller for place in batch}:
-            if caller.complete:
-                self._settle(caller)
+        for slot, vector in zip(batch, vectors, strict=True):
+            slot.request.vectors[slot.index] = vector
+        for request in {slot.request for slot in batch}:
+            if request.complete:
+                self._settle(request)
 
-    def _settle(self, caller: "_Request", error: Exception | None = None) -> None:
-        caller.gone = True
+    def _settle(self, request: "_Request", error: Exception | None = None) -> None:
+        request.gone = True
         # The loop may be closed already, and then nobody is left to be told.
         with suppress(RuntimeError):
-            caller.loop.call_soon_threadsafe(caller.resolve, error)
+            request.loop.call_soon_threadsafe(request.resolve, error)
 
     def _refuse_the_rest(self, reason: Exception | None) -> None:
         with self._changed:
             self._stopping = True
-            left = list(self._callers)
-        for caller in left:
+            left = list(self._requests)
+        for request in left:
             stopped = BatcherStopped("the batcher stopped before these texts were embedded")
             stopped.__cause__ = reason
-            self._settle(caller, stopped)
+            self._settle(request, stopped)
 
 
 @dataclass(eq=False, slots=True)
 class _Request:
+    """The texts of one call; it is ``gone`` when it was answered or cancelled."""
+
     texts: tuple[str, ...]
     query: bool
     loop: asyncio.AbstractEventLoop
@@ -209,18 +211,16 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _RowSlot:
-    row: Row
-    caller: _Request
-    index: int
+class _RowSlot(IndexedRow):
+    """A row that waits, and the request that its vector is for."""
 
-    @property
-    def length(self) -> int:
-        return self.row.length
+    request: _Request
 
 
 @dataclass(eq=False, slots=True)
 class _PriorityQueue:
+    """What waits at one priority: requests that are not tokenized yet, then rows."""
+
     window: Window[_RowSlot]
     arrivals: deque[_Request] = field(default_factory=deque)
 

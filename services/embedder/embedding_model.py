@@ -28,7 +28,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class RowSlot:
+class IndexedRow:
     """A row with its index among the texts that it was given with."""
 
     index: int
@@ -56,10 +56,10 @@ class EmbeddingModel(Protocol):
     def embed(self, texts: Sequence[str], *, query: bool = False) -> Vectors:
         """Embed texts, in the order given, in batches of similar length."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        window: Window[RowSlot] = Window()
-        window.add(RowSlot(index, row) for index, row in enumerate(self.tokenize(texts, query=query)))
+        window: Window[IndexedRow] = Window()
+        window.add(IndexedRow(index, row) for index, row in enumerate(self.tokenize(texts, query=query)))
         while batch := window.next_batch():
-            vectors[[slot.index for slot in batch]] = self.forward([slot.row for slot in batch])
+            vectors[[indexed.index for indexed in batch]] = self.forward([indexed.row for indexed in batch])
         return vectors
 
 

@@ -24,10 +24,6 @@ from services.parser.tokenizer import ModelTokenizer
 
 _PROGRESS_SECONDS = 0.25
 
-OUT_OF_MEMORY = ipc.Failed(
-    code=FailureCode.PARSE_MEMORY, message="Parsing the document took more memory than is allowed."
-)
-
 
 def main() -> None:
     """Confine this process, then work until stdin ends."""
@@ -78,7 +74,7 @@ class _Work:
             detail = _traceback() if failure.code is FailureCode.INTERNAL else ""
             return ipc.Failed(code=failure.code, message=failure.message, detail=detail)
         except MemoryError:
-            return OUT_OF_MEMORY
+            return ipc.OUT_OF_MEMORY
         except Exception:
             message = "The parser failed on the document."
             return ipc.Failed(code=FailureCode.INTERNAL, message=message, detail=_traceback())

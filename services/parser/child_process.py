@@ -1,4 +1,4 @@
-"""A child process as its parent sees it."""
+"""A parser child as its parent sees it."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ class ChildDied(Transient):
 
     @property
     def of_memory(self) -> bool:
-        """Whether it was memory: the kernel's killer, or an allocator that gave up."""
+        """True when it was memory: the kernel's killer, or an allocator that gave up."""
         words = ("memory allocation", "out of memory", "bad_alloc", "MemoryError", "Cannot allocate memory")
         return self.returncode == -signal.SIGKILL or any(word in self.stderr for word in words)
 
@@ -101,7 +101,7 @@ class ChildProcess:
             await self._raise_died()
 
     async def answer(self) -> ipc.Answer:
-        """The child's next word; raises ChildDied when there is none or it makes no sense."""
+        """Read the child's next frame; raises ChildDied when there is none or it makes no sense."""
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         try:
             (length,) = ipc.LENGTH.unpack(await self._process.stdout.readexactly(ipc.LENGTH.size))

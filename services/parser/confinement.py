@@ -1,4 +1,4 @@
-"""What a process that reads hostile files may still do."""
+"""Limits on a process that reads hostile files."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""What the sandbox and its children say to each other: JSON with its length before it, over pipes.
+"""The frames between the sandbox and its children: JSON with its length before it, over pipes.
 
 JSON and checked, never pickled: a child has run hostile bytes, and is no longer trusted.
 """
@@ -27,7 +27,7 @@ class _Frame(BaseModel):
 
 
 class Confinement(_Frame):
-    """How a child shall live; its first argument."""
+    """The limits that a child lives under; its first argument."""
 
     parent: int
     memory_bytes: int
@@ -85,6 +85,11 @@ class Failed(_Last):
     detail: str = ""
 
 
+OUT_OF_MEMORY = Failed(
+    code=FailureCode.PARSE_MEMORY, message="Parsing the document took more memory than is allowed."
+)
+"""Made in advance: there is no memory for it when it is needed."""
+
 Answer = Annotated[Ready | Progress | Chunks | Parsed | Failed, Field(discriminator="kind")]
 
 Frame = Task | Answer
@@ -93,7 +98,7 @@ ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 
 def encode(frame: Frame) -> bytes:
-    """A frame as it goes over a pipe."""
+    """Write a frame as it goes over a pipe."""
     body = frame.model_dump_json().encode()
     return LENGTH.pack(len(body)) + body
 

@@ -1,4 +1,4 @@
-"""Text as documents carry it, made fit for the database, the model and a reader's eye."""
+"""Text as it stands in documents, made fit for the database, the model and a reader's eye."""
 
 import re
 import unicodedata
@@ -45,7 +45,7 @@ def clean(text: str) -> str:
 
 
 def has_text(text: str) -> bool:
-    """Whether there is something to search for: a letter or a digit in any script."""
+    """Return whether there is something to search for: a letter or a digit in any script."""
     return any(char.isalnum() for char in text)
 
 

@@ -17,7 +17,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Content:
-    """What a format read from a file. ``pages_failed`` counts from 1."""
+    """The content of a file, as a format reads it. ``pages_failed`` counts from 1."""
 
     blocks: tuple[Block, ...]
     page_count: int | None = None

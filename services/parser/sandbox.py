@@ -1,4 +1,4 @@
-"""Files are read in child processes that can be lost: warm, confined, recycled, and killed when late."""
+"""Child processes that read files and can be lost: warm, confined, recycled, and killed when late."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -78,18 +78,18 @@ class Sandbox:
         page, then at most about four times a second, and after the last. Cancelled, it kills the child.
         Raises ChildNotReady or ChildDied when it is the sandbox that fails, and not the document.
         """
-        patience = _TimeBudget(self._timeout_seconds)
+        budget = _TimeBudget(self._timeout_seconds)
         engines: tuple[PdfEngineName, ...] = (self._pdf_engine,)
         if self._pdf_engine == "auto" and media_type == media_types.PDF:
             # PDFium aborts on some files that pypdf reads.
             engines = ("auto", "pypdf")
         for engine in engines[:-1]:
             try:
-                return await self._parse(path, media_type, engine, on_progress, patience)
+                return await self._parse(path, media_type, engine, on_progress, budget)
             except ChildDied as died:
                 self._report(died)
         try:
-            return await self._parse(path, media_type, engines[-1], on_progress, patience)
+            return await self._parse(path, media_type, engines[-1], on_progress, budget)
         except ChildDied as died:
             self._report(died)
             raise _failure(died) from died
@@ -100,13 +100,13 @@ class Sandbox:
         media_type: str,
         engine: PdfEngineName,
         on_progress: OnProgress,
-        patience: "_TimeBudget",
+        budget: "_TimeBudget",
     ) -> ParsedDocument:
         child = await self._idle.get()
         healthy = False
         try:
             task = ipc.Task(path=str(path), media_type=media_type, pdf_engine=engine)
-            answer, chunks = await _exchange(await asyncio.shield(child), task, on_progress, patience)
+            answer, chunks = await _exchange(await asyncio.shield(child), task, on_progress, budget)
             healthy = not _is_suspect(answer)
         finally:
             self._give_back(child, healthy=healthy)
@@ -162,16 +162,16 @@ class _TimeBudget:
 
 
 async def _exchange(
-    child: ChildProcess, task: ipc.Task, on_progress: OnProgress, patience: _TimeBudget
+    child: ChildProcess, task: ipc.Task, on_progress: OnProgress, budget: _TimeBudget
 ) -> tuple[ipc.Parsed | ipc.Failed, list[Chunk]]:
     await child.give(task)
     chunks: list[Chunk] = []
-    characters, told = 0, -1
+    characters, reported = 0, -1
     while True:
-        match await patience.wait_for(child.answer()):
+        match await budget.wait_for(child.answer()):
             case ipc.Progress(pages_done=pages_done, page_count=page_count):
-                if pages_done > told:
-                    told = pages_done
+                if pages_done > reported:
+                    reported = pages_done
                     await on_progress(pages_done, page_count)
             case ipc.Chunks(chunks=more):
                 characters += sum(len(chunk.text) for chunk in more)
@@ -183,7 +183,7 @@ async def _exchange(
 
 
 def _is_suspect(answer: ipc.Parsed | ipc.Failed) -> bool:
-    """Whether a child may not be what it was: it ran out of memory, or into a bug."""
+    """Return whether a child may not be what it was: it ran out of memory, or into a bug."""
     return isinstance(answer, ipc.Failed) and answer.code in {
         FailureCode.PARSE_MEMORY,
         FailureCode.INTERNAL,
@@ -208,9 +208,7 @@ def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDoc
 
 def _failure(died: ChildDied) -> DocumentFailed:
     if died.of_memory:
-        return DocumentFailed(
-            FailureCode.PARSE_MEMORY, "Parsing the document took more memory than is allowed."
-        )
+        return DocumentFailed(ipc.OUT_OF_MEMORY.code, ipc.OUT_OF_MEMORY.message)
     return DocumentFailed(FailureCode.PARSER_CRASHED, "The document made the parser crash.")
 
 

@@ -1,4 +1,4 @@
-"""What a file is, told by its bytes. Its name is believed only among kinds of text."""
+"""Media types, told by a file's bytes. Its name is believed only among kinds of text."""
 
 import re
 from pathlib import PurePath
@@ -17,7 +17,7 @@ SUPPORTED: frozenset[str] = frozenset({PDF, HTML, MARKDOWN, PLAIN})
 """Media types that the parser reads."""
 
 HEAD_BYTES = 65_536
-"""How much of a file's beginning ``detect`` wants to see."""
+"""Bytes of a file's beginning that ``detect`` wants to see."""
 
 _PDF_MARK_WITHIN = 1024
 """Where readers look for ``%PDF-`` (PDF Reference 1.7, implementation note 13)."""
@@ -71,7 +71,7 @@ def detect(head: bytes, filename: str) -> str:
 
 
 def _is_8_bit_text(head: bytes) -> bool:
-    """Whether bytes may be text in an encoding before Unicode: no NUL, hardly a control character."""
+    """Return whether bytes may be text in an encoding before Unicode: no NUL, hardly a control character."""
     controls = len(head) - len(head.translate(None, delete=CONTROLS))
     return b"\0" not in head and controls <= len(head) * CONTROLS_IN_TEXT
 
@@ -89,7 +89,7 @@ def _text_type(text: str, filename: str) -> str:
 
 
 def _first_tag(text: str) -> int:
-    """Where a text begins, but for space, comments and processing instructions."""
+    """The offset at which a text begins, but for space, comments and processing instructions."""
     start = 0
     while True:
         start += len(text[start : start + _LONGEST_GAP]) - len(text[start : start + _LONGEST_GAP].lstrip())
@@ -103,7 +103,7 @@ def _first_tag(text: str) -> int:
 
 
 def _archive_type(head: bytes) -> str:
-    """What a zip archive is a container for; its first members tell."""
+    """The type of what a zip archive contains; its first members tell."""
     # OpenDocument and EPUB begin with an uncompressed member that is the media type (OCF 3.3, 4.3).
     if declared := re.match(rb"PK\x03\x04.{26}mimetype([a-z0-9.+/-]{3,100})(?=PK)", head, re.DOTALL):
         kind = declared[1].decode()

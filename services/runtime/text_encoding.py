@@ -1,4 +1,4 @@
-"""Which encoding a text is in, told by its first bytes."""
+"""Text encodings, told by a file's first bytes."""
 
 import codecs
 
@@ -40,7 +40,7 @@ def _reads_as(head: bytes, encoding: str) -> bool:
 
 
 def _is_plausible(text: str) -> bool:
-    """Whether what was decoded as UTF-16 or UTF-32, without a mark that says so, is text.
+    """Return whether what was decoded as UTF-16 or UTF-32, without a mark that says so, is text.
 
     Binary data may decode, but to characters that are unassigned or private, and hardly to spaces. Text in
     the other byte order becomes ideographs without a space between them.

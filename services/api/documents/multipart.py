@@ -9,10 +9,8 @@ from streaming_form_data import ParseFailedException, StreamingFormDataParser
 from streaming_form_data.targets import BaseTarget
 
 from services.api.http.problems import Problem
-from services.runtime.media_types import SUPPORTED, detect
+from services.runtime.media_types import HEAD_BYTES, SUPPORTED, detect
 
-HEAD_BYTES = 64 * 1024
-"""What the type of a file is told from."""
 FRAMING_BYTES = 64 * 1024
 """What boundaries, headers and other fields may take beside the file."""
 MAX_FILENAME_CHARACTERS = 255

@@ -37,12 +37,12 @@ def open_backend(source: str, *, bundled: bool) -> SentenceTransformer:
 
 
 def has_bfloat16(capabilities: Mapping[str, object]) -> bool:
-    """Whether the processor multiplies bfloat16 natively. Emulation was not measured, and is not used."""
+    """Return whether the processor multiplies bfloat16 natively. Emulation was not measured, and is not used."""
     return any(bool(capabilities.get(flag)) for flag in ("avx512_bf16", "amx_bf16"))
 
 
 def takes_tokens(model: SentenceTransformer) -> bool:
-    """Whether tokens that we made are all it needs: no route, template or mask that depends on the text."""
+    """Return whether tokens that we made are all it needs: no route, template or mask that depends on the text."""
     first = model[0]
     return (
         isinstance(first, Transformer)
@@ -119,10 +119,10 @@ class WholeTextModel(_SentenceModel):
     def _encode(self, rows: Sequence[Row]) -> torch.Tensor:
         vectors = torch.empty((len(rows), self._model.get_embedding_dimension() or 0))
         for query, encode in ((True, self._model.encode_query), (False, self._model.encode_document)):
-            places = [place for place, row in enumerate(rows) if row.query is query]
-            if places:
-                texts = [rows[place].text for place in places]
-                vectors[places] = encode(texts, convert_to_tensor=True, show_progress_bar=False).float()
+            indices = [index for index, row in enumerate(rows) if row.query is query]
+            if indices:
+                texts = [rows[index].text for index in indices]
+                vectors[indices] = encode(texts, convert_to_tensor=True, show_progress_bar=False).float()
         return vectors
 
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser.formats import html, markdown, pdf, plain
-from services.parser.formats.reading import Format, Reading
+from services.parser.formats.reading import Format, Reading, empty
 from services.parser.parsed_document import Content
 from services.runtime import media_types
 
@@ -28,4 +28,7 @@ def read(path: Path, media_type: str, reading: Reading) -> Content:
         raise DocumentFailed(
             FailureCode.UNSUPPORTED_TYPE, f"Files of the type {media_type} can't be read."
         ) from None
-    return format_(path, reading)
+    content = format_(path, reading)
+    if not content.blocks:
+        raise empty()
+    return content

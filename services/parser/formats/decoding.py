@@ -17,8 +17,8 @@ _SHORT_SAMPLE = 64
 _WESTERN_SIGNS = frozenset(
     byte
     for byte in range(0x80, 0x100)
-    if not bytes([byte]).decode(_WESTERN, errors="ignore").isalpha()
-    and byte not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # undefined there
+    # Five bytes are undefined there, and decode to nothing.
+    if (sign := bytes([byte]).decode(_WESTERN, errors="ignore")) and not sign.isalpha()
 )
 """Bytes that are no letters in Windows-1252: quotation marks, dashes, currencies, fractions."""
 

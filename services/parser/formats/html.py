@@ -7,86 +7,24 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from services.parser.formats.decoding import decode
 from services.parser.formats.headings import HeadingPath
-from services.parser.formats.reading import Reading, empty, refuse_excess
+from services.parser.formats.reading import Reading, refuse_excess
 from services.parser.normalization import clean, has_text, tidy_prose
 from services.parser.parsed_document import Block, Content
 from services.runtime.media_types import HEAD_BYTES
 from services.runtime.text_encoding import unicode_encoding
 
-_UNSEEN = frozenset(
-    {
-        "-comment",
-        "head",
-        "script",
-        "style",
-        "template",
-        "noscript",
-        "nav",
-        "svg",
-        "math",
-        "iframe",
-        "object",
-        "embed",
-        "canvas",
-        "audio",
-        "video",
-        "select",
-        "datalist",
-        "button",
-        "dialog",
-    }
-)
-_INLINE = frozenset(
-    {
-        "a",
-        "abbr",
-        "acronym",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "button",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "img",
-        "input",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "meter",
-        "nobr",
-        "output",
-        "progress",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-        "wbr",
-    }
-)
+_UNSEEN = frozenset({
+    "-comment", "head", "script", "style", "template", "noscript", "nav", "svg", "math", "iframe", "object",
+    "embed", "canvas", "audio", "video", "select", "datalist", "button", "dialog"
+})  # fmt: skip
+_INLINE = frozenset({
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "button", "cite", "code", "data", "del", "dfn", "em",
+    "font", "i", "img", "input", "ins", "kbd", "label", "mark", "meter", "nobr", "output", "progress", "q",
+    "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
+    "var", "wbr"
+})  # fmt: skip
 _MISLABELLED = {
-    code: bytes([code]).decode("cp1252")
-    for code in range(0x80, 0xA0)
-    if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+    code: sign for code in range(0x80, 0xA0) if (sign := bytes([code]).decode("cp1252", errors="ignore"))
 }
 """Who says ISO 8859-1 means Windows-1252, whose quotation marks are controls there (WHATWG Encoding, 4.2)."""
 
@@ -99,8 +37,6 @@ def read(path: Path, _reading: Reading) -> Content:
     tree = _parse(path.read_bytes())
     blocks = tuple(_merge(_paragraphs(tree)))
     refuse_excess(sum(len(block.text) for block in blocks))
-    if not blocks:
-        raise empty()
     return Content(blocks, metadata=_metadata(tree))
 
 

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from services.parser.formats.decoding import decode
 from services.parser.formats.headings import HeadingPath
-from services.parser.formats.reading import Reading, empty, refuse_excess
+from services.parser.formats.reading import Reading, refuse_excess
 from services.parser.normalization import has_text, tidy_lines, tidy_prose
 from services.parser.parsed_document import Block, Content
 
@@ -28,8 +28,6 @@ def read(path: Path, _reading: Reading) -> Content:
     refuse_excess(len(text))
     metadata, text = _front_matter(text)
     blocks = tuple(block for block in _sections(text) if has_text(block.text))
-    if not blocks:
-        raise empty()
     return Content(blocks, metadata=metadata)
 
 

@@ -1,4 +1,4 @@
-"""Where the headings of a PDF's outline stand in the text of its pages."""
+"""The headings of a PDF's outline, found in the text of its pages."""
 
 import re
 from collections import defaultdict
@@ -25,7 +25,7 @@ class Outline:
                 self._of_page[entry.page].append(entry)
 
     def divide(self, page: int, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
-        """The parts of a page (counted from 0), each with the path of headings that it stands under.
+        """Cut a page (counted from 0) into parts, each with the path of headings that it stands under.
 
         A heading that isn't found in the text counts from the top of the page if it is the first
         there, else from the top of the next page.

@@ -155,7 +155,7 @@ def _close(engine: PdfEngine, swallowed: SwallowedErrors) -> None:
 
 
 def _existing(pdfium: PdfiumEngine) -> int:
-    """How many of the declared pages are there, up to the last one that is."""
+    """Count the declared pages up to the last one that is there."""
     declared = min(pdfium.page_count, MAX_PAGES + 1)
     if pdfium.has_page(declared - 1):
         return declared

@@ -1,4 +1,4 @@
-"""What the PDF format asks of a library, so that one can stand in for the other, page by page."""
+"""The interface of a PDF library, so that one can stand in for the other, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class PdfEngine(Protocol):
 
     @property
     def page_count(self) -> int:
-        """How many pages there are, as far as this engine knows."""
+        """The number of pages, as far as this engine knows."""
         ...
 
     def text(self, page: int) -> str:
@@ -62,7 +62,7 @@ class PdfEngine(Protocol):
         ...
 
     def metadata(self) -> dict[str, str]:
-        """What the document says about itself."""
+        """Title, author, subject and keywords, as far as given."""
         ...
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ class PdfiumEngine:
 
     @property
     def page_count(self) -> int:
-        """What the file declares, unless PDFium found that absurd."""
+        """The number that the file declares, unless PDFium found that absurd."""
         return len(self._document)
 
     def text(self, page: int) -> str:
@@ -51,7 +51,7 @@ class PdfiumEngine:
             return str(text.get_text_range())
 
     def has_page(self, page: int) -> bool:
-        """Whether a page that is declared is there."""
+        """Return whether a page that is declared is there."""
         try:
             self._document[page].close()
         except pypdfium2.PdfiumError:

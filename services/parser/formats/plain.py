@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.parser.formats.decoding import decode
-from services.parser.formats.reading import Reading, empty, refuse_excess
+from services.parser.formats.reading import Reading, refuse_excess
 from services.parser.normalization import has_text, tidy_lines
 from services.parser.parsed_document import Block, Content
 
@@ -12,6 +12,4 @@ def read(path: Path, _reading: Reading) -> Content:
     """Read a text file; its lines are kept. Raises DocumentFailed."""
     text = tidy_lines(decode(path.read_bytes()))
     refuse_excess(len(text))
-    if not has_text(text):
-        raise empty()
-    return Content((Block(text),))
+    return Content((Block(text),) if has_text(text) else ())

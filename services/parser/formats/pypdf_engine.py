@@ -40,7 +40,7 @@ class PypdfEngine:
 
     @property
     def page_count(self) -> int:
-        """The pages that the page tree has, whatever it declares."""
+        """The number of pages in the page tree, whatever it declares."""
         return self._page_count
 
     def text(self, page: int) -> str:

@@ -1,4 +1,4 @@
-"""What every format is given, what it gives back, and how much of a file is read at all."""
+"""The protocol of a format, and the limits on what is read of a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
