@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import structlog
 
 from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS, Window
 from services.embedder.embedding_model import EmbeddingModel, IndexedRow, Vectors
 from services.runtime.errors import Transient
+from services.runtime.process.logging import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class BatcherStopped(Transient):
@@ -219,7 +219,7 @@ class _RowSlot(IndexedRow):
 
 @dataclass(eq=False, slots=True)
 class _PriorityQueue:
-    """What waits at one priority: requests that are not tokenized yet, then rows."""
+    """The work of one priority: requests that are not tokenized yet, then rows that wait."""
 
     window: Window[_RowSlot]
     arrivals: deque[_Request] = field(default_factory=deque)

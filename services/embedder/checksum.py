@@ -20,7 +20,7 @@ def bundled_directory(package: str = BUNDLED_PACKAGE) -> Path:
     """Find where the package has put the model; raises ModelUnavailable when it is absent or not as published."""
     try:
         directory = Path(import_module(package).get_model_path())
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ModelUnavailable(
             f"{BUNDLED_MODEL} comes with the package {package.replace('_', '-')}, which is not installed. "
             "Install Stagecast's extra 'embedder', or set EMBEDDING_MODEL to the path of another model."

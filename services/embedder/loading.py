@@ -10,9 +10,10 @@ from services.runtime.process.logging import get_logger
 log = get_logger(__name__)
 
 _EXPECTED = (OSError, ValueError)
-"""What the libraries raise for a model that is not there, is none, or is on a hub that can't be reached.
+"""Raised by the libraries for a model that is not there, is none, or is on a hub that can't be reached.
 
-Anything else, as an ImportError deep in torch, is a broken installation or a bug, and one line tells too little."""
+Anything else, as an ImportError deep in torch, is a broken installation or a bug, and one line tells too little.
+So is anything that happens to the bundled model, which is there."""
 
 
 def load_model(name: str, *, threads: int) -> EmbeddingModel:
@@ -26,7 +27,7 @@ def load_model(name: str, *, threads: int) -> EmbeddingModel:
     try:
         model = _load(source, BUNDLED_MODEL if bundled else name, threads=threads, bundled=bundled)
     except Exception as error:
-        if not isinstance(error, _EXPECTED):
+        if bundled or not isinstance(error, _EXPECTED):
             log.exception("embedding_model_broken", model=name)
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise ModelUnavailable(

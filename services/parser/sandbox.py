@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import structlog
-
 from contracts.events import MAX_MESSAGE_CHARACTERS
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser import ipc
@@ -17,13 +15,14 @@ from services.parser.formats.reading import MAX_CHARACTERS, PdfEngineName
 from services.parser.normalization import clean
 from services.parser.parsed_document import Chunk, ParsedDocument
 from services.runtime import media_types
+from services.runtime.process.logging import get_logger
 
 MOST_CHARACTERS = 2 * MAX_CHARACTERS
 """From one child, which has read a hostile file and is not believed to keep to its own limit."""
 
 OnProgress = Callable[[int, int], Awaitable[None]]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Sandbox:
@@ -141,7 +140,7 @@ class Sandbox:
 
 
 class _TimeBudget:
-    """The time that a document still has. What its reader spends on telling others doesn't count."""
+    """The time that a document still has. Reporting its progress doesn't count."""
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds

@@ -17,12 +17,12 @@ MAX_CHARACTERS = 32_000_000
 
 
 def _ignore_progress(pages_done: int, page_count: int) -> None:
-    """Nobody wants to know."""
+    """Do nothing: nobody wants to know."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A wish to read a file; ``on_page`` is told after each page (pages done, page count).
+    """The way to read a file; ``on_page`` is told after each page (pages done, page count).
 
     ``swallowed`` collects the exceptions after which the format went on.
     """

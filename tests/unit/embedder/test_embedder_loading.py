@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from services.embedder import loading
 from services.embedder.checksum import ModelUnavailable
 from services.embedder.embedding_model import EmbeddingModel
+from services.runtime.bundled_model import BUNDLED_MODEL
 
 BACKEND = "services.embedder.backends.sentence_transformers_backend"
 
@@ -53,6 +54,16 @@ def test_a_bug_on_the_way_to_a_model_is_logged(
     backend_raises(monkeypatch, error)
     with capture_logs() as logs, pytest.raises(ModelUnavailable, match="Set EMBEDDING_MODEL"):
         loading.load_model(str(tmp_path), threads=1)
+    assert [entry["event"] for entry in logs] == ["embedding_model_broken"]
+
+
+def test_a_bundled_model_that_can_not_be_read_is_a_broken_installation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(loading, "bundled_directory", lambda: tmp_path)
+    backend_raises(monkeypatch, OSError("no file named config.json"))
+    with capture_logs() as logs, pytest.raises(ModelUnavailable):
+        loading.load_model(BUNDLED_MODEL, threads=1)
     assert [entry["event"] for entry in logs] == ["embedding_model_broken"]
 
 
