@@ -3,7 +3,7 @@
 Nothing that a file says about itself is believed, and a page that fails costs one page.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -21,14 +21,21 @@ from services.parser.parsed_document import Block, Content
 _MAX_METADATA = 1000
 
 _READABLE = Path(__file__).parent / "readable.pdf"
-"""A page that every engine reads which works at all."""
+"""One page, which any engine can read that works at all."""
+
+_ENGINES: Mapping[PdfEngineName, Sequence[type[PdfEngine]]] = {
+    "auto": (PdfiumEngine, PypdfEngine),
+    "pdfium": (PdfiumEngine,),
+    "pypdf": (PypdfEngine,),
+}
+"""In the order in which they are asked for a page's text."""
 
 T = TypeVar("T")
 
 
 def read(path: Path, reading: Reading) -> Content:
     """Read a PDF; raises DocumentFailed, as ``internal`` where an engine is broken and not the file."""
-    kinds = _engines_of(reading.pdf_engine)
+    kinds = _ENGINES[reading.pdf_engine]
     try:
         return _read(path, kinds, reading)
     except DocumentFailed as failure:
@@ -46,22 +53,12 @@ def _read(path: Path, kinds: Sequence[type[PdfEngine]], reading: Reading) -> Con
         pages = Pages(engines, swallowed)
         if pages.count > MAX_PAGES:
             raise DocumentFailed(FailureCode.TOO_LARGE, f"The PDF has more than {MAX_PAGES:,} pages.")
-        # pypdf first: it is the one that knows the structure.
+        # pypdf first, which knows the structure; chunks without headings are better than none.
         outline = _first_answer(engines[::-1], lambda engine: engine.outline(), swallowed)
         blocks = tuple(_blocks(pages, Outline(outline or ()), reading))
         _refuse_nothing(blocks, pages, damaged=len(engines) < len(kinds))
         metadata = _first_answer(engines[::-1], lambda engine: engine.metadata(), swallowed)
         return Content(blocks, pages.count, tuple(pages.failed), _tidy_metadata(metadata or {}))
-
-
-def _engines_of(name: PdfEngineName) -> Sequence[type[PdfEngine]]:
-    """The engines to use, in the order in which they are asked for a page's text."""
-    kinds: dict[PdfEngineName, tuple[type[PdfEngine], ...]] = {
-        "auto": (PdfiumEngine, PypdfEngine),
-        "pdfium": (PdfiumEngine,),
-        "pypdf": (PypdfEngine,),
-    }
-    return kinds[name]
 
 
 def _refuse_broken(kinds: Iterable[type[PdfEngine]]) -> None:
