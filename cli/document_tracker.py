@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,7 +22,6 @@ DOUBT_SECONDS = 30.0
 the place where the stream began."""
 
 Moved = Callable[[DocumentProgress, dict[str, Any]], None]
-Answer = TypeVar("Answer")
 
 
 class DocumentTracker:
@@ -74,7 +73,7 @@ class DocumentTracker:
             except TimeoutError:
                 await self._fetch_all()
 
-    async def _unless_the_stream_fails(self, waiting: Coroutine[Any, Any, Answer]) -> None:
+    async def _unless_the_stream_fails(self, waiting: Coroutine[Any, Any, object]) -> None:
         waiter = asyncio.create_task(waiting)
         listener = self._listener or waiter
         try:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -16,41 +16,8 @@ from contracts.statuses import Status
 from stagecast_client import Refused, StagecastError
 
 
-class Report(Protocol):
-    """A listener to what happens to uploads; a context manager, for the time of which bars are drawn."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def sending(self, file: Path, size: int) -> Callable[[int], None]:
-        """A file of ``size`` bytes begins to go out; the result hears of each part."""
-
-    def refused(self, file: Path, failure: StagecastError) -> None:
-        """A file was not taken."""
-
-    def taken(self, file: Path, uploaded: Uploaded) -> None:
-        """A file was taken, or was there already."""
-
-    def moved(self, progress: DocumentProgress, event: dict[str, Any]) -> None:
-        """A document came further, as ``event`` tells."""
-
-    def ended(self, progress: DocumentProgress) -> None:
-        """A document is done, whether it was just now or before."""
-
-    def lost(self, seconds: float, failure: StagecastError | None) -> None:
-        """The stream was cut and will be tried again after ``seconds``."""
-
-
-def report() -> Report:
-    """Pick the report that suits who reads."""
-    return Bars() if at_terminal() else Lines()
-
-
-class Lines:
-    """JSON lines: one for each upload's answer, one for each status event as it was received."""
+class Report:
+    """A listener to what happens to uploads, which does nothing; a context manager, for the time of the uploads."""
 
     def __enter__(self) -> Self:
         return self
@@ -61,8 +28,32 @@ class Lines:
         return None
 
     def sending(self, file: Path, size: int) -> Callable[[int], None]:
-        """Nothing is written for parts of an upload."""
+        """Hear that a file of ``size`` bytes begins to go out; the result hears of each part."""
         return lambda count: None
+
+    def refused(self, file: Path, failure: StagecastError) -> None:
+        """Hear that a file was not taken."""
+
+    def taken(self, file: Path, uploaded: Uploaded) -> None:
+        """Hear that a file was taken, or was there already."""
+
+    def moved(self, progress: DocumentProgress, event: dict[str, Any]) -> None:
+        """Hear that a document came further, as ``event`` tells."""
+
+    def ended(self, progress: DocumentProgress) -> None:
+        """Hear that a document is done, whether it was just now or before."""
+
+    def lost(self, seconds: float, failure: StagecastError | None) -> None:
+        """Hear that the stream was cut and will be tried again after ``seconds``."""
+
+
+def report() -> Report:
+    """Pick the report that suits who reads."""
+    return Bars() if at_terminal() else Lines()
+
+
+class Lines(Report):
+    """JSON lines: one for each upload's answer, one for each status event as it was received."""
 
     def refused(self, file: Path, failure: StagecastError) -> None:
         """Write the problem, to the errors as well."""
@@ -85,11 +76,8 @@ class Lines:
         if not progress.succeeded:
             print_error(ending(progress).plain)
 
-    def lost(self, seconds: float, failure: StagecastError | None) -> None:
-        """Programs have no use for it: nothing is missed."""
 
-
-class Bars:
+class Bars(Report):
     """A bar for each document: bytes while it goes out, then pages, then chunks."""
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import httpx
 import pytest
 
+from tests.support.command import STAGECAST, command_environment
 from tests.support.documents import cyclic_pdf, encrypted_pdf, pdf, scanned_pdf, truncated_pdf, zip_bomb
 from tests.support.system import System, following, until
 
@@ -248,3 +249,13 @@ def test_what_a_stream_has_shown_is_in_the_document_and_in_the_list(system: Syst
             until(lambda: [event["message"] for event in follower.events()][number:] == [message])  # noqa: B023 - called at once
             listed = {one["documentId"]: one for one in system.get("/api/v1/documents")["items"]}
             assert (system.document("shown")["message"], listed["shown"]["message"]) == (message, message)
+
+
+def test_the_command_finds_a_running_system_in_order(system: System) -> None:
+    environment = command_environment(STAGECAST_URL=system.url, STAGECAST_WEBHOOK_KEY=system.api_key)
+    doctor = subprocess.run(
+        [*STAGECAST, "doctor"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert [line.split()[0] for line in doctor.stdout.splitlines()] == ["ok"] * 5, (
+        doctor.stdout + doctor.stderr
+    )

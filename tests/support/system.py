@@ -169,7 +169,10 @@ class System:
 
 @dataclass
 class Follower:
-    """An SSE client in a thread: frames in order, the newest id, and resumption as EventSource does it."""
+    """An SSE client in a thread: frames in order, the newest id, and resumption as EventSource does it.
+
+    Not ``stagecast_client``, which hides what is looked at here: ids, and events that are sent twice.
+    """
 
     system: System
     params: dict[str, str] = field(default_factory=dict)

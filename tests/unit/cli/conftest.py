@@ -15,7 +15,7 @@ from tests.support.fakes.api import FakeApi, Running, running
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished command left: its exit status, its JSON lines, what it complained of."""
+    """What a finished command left: its exit status, its JSON lines, its errors."""
 
     status: int
     lines: list[dict[str, Any]]

@@ -12,7 +12,7 @@ import httpx
 
 from stagecast_client.answers import reaching
 from stagecast_client.failures import NotDelivered, StagecastError
-from stagecast_client.report import PATH, Credentials, Report, encode_report
+from stagecast_client.report import PATH, Credentials, Delivery, Report
 
 PATIENCE_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
@@ -55,7 +55,6 @@ class _Notifier(ABC, Generic[Http, EventId]):
         self._patience_seconds = options.get("patience_seconds", PATIENCE_SECONDS)
         self._raise_errors = options.get("raise_errors", False)
 
-    @abstractmethod
     def send_document_processing_notification(
         self,
         document_id: str,
@@ -66,59 +65,43 @@ class _Notifier(ABC, Generic[Http, EventId]):
         owner_id: str | None = None,
     ) -> EventId:
         """Report any status; raises NotDelivered if that was asked for."""
+        return self._send(Report(document_id, status, message, metadata, owner_id or self._owner_id))
 
     def notify_parsing_started(self, document_id: str, filename: str, file_type: str) -> EventId:
         """Report that parsing begins; ``file_type`` is a media type."""
-        return self.send_document_processing_notification(
-            document_id,
-            "parsing_started",
-            f"Parsing of {filename} has begun.",
-            {"filename": filename, "fileType": file_type},
-        )
+        message = f"Parsing of {filename} has begun."
+        metadata = {"filename": filename, "fileType": file_type}
+        return self.send_document_processing_notification(document_id, "parsing_started", message, metadata)
 
     def notify_parsing_completed(self, document_id: str, filename: str, chunk_count: int) -> EventId:
         """Report that parsing gave ``chunk_count`` chunks."""
-        return self.send_document_processing_notification(
-            document_id,
-            "parsed",
-            f"{filename} was parsed into {chunk_count} chunks.",
-            {"filename": filename, "chunkCount": chunk_count},
-        )
+        message = f"{filename} was parsed into {chunk_count} chunks."
+        metadata = {"filename": filename, "chunkCount": chunk_count}
+        return self.send_document_processing_notification(document_id, "parsed", message, metadata)
 
     def notify_embedding_started(self, document_id: str, filename: str) -> EventId:
         """Report that embedding begins."""
-        return self.send_document_processing_notification(
-            document_id, "embedding", f"Embedding of {filename} has begun.", {"filename": filename}
-        )
+        message, metadata = f"Embedding of {filename} has begun.", {"filename": filename}
+        return self.send_document_processing_notification(document_id, "embedding", message, metadata)
 
     def notify_embedding_completed(self, document_id: str, filename: str, embedding_count: int) -> EventId:
         """Report that the document is embedded."""
-        return self.send_document_processing_notification(
-            document_id,
-            "embedded",
-            f"{filename} was embedded: {embedding_count} embeddings.",
-            {"filename": filename, "embeddingCount": embedding_count},
-        )
+        message = f"{filename} was embedded: {embedding_count} embeddings."
+        metadata = {"filename": filename, "embeddingCount": embedding_count}
+        return self.send_document_processing_notification(document_id, "embedded", message, metadata)
 
     def notify_processing_failed(self, document_id: str, filename: str, error: str, stage: str) -> EventId:
         """Report that ``stage`` (``upload``, ``parsing``, ``embedding``) failed; ``error`` is for people."""
-        return self.send_document_processing_notification(
-            document_id,
-            "failed",
-            f"Processing of {filename} failed: {error}",
-            {"filename": filename, "error": error, "stage": stage, "code": "internal", "retryable": False},
-        )
+        message = f"Processing of {filename} failed: {error}"
+        told = {"filename": filename, "error": error, "stage": stage}
+        metadata = {**told, "code": "internal", "retryable": False}
+        return self.send_document_processing_notification(document_id, "failed", message, metadata)
 
-    def _report(
-        self,
-        document_id: str,
-        status: str,
-        message: str,
-        metadata: Mapping[str, Any] | None,
-        owner_id: str | None,
-    ) -> Report:
-        body = encode_report(document_id, status, message, metadata, owner_id or self._owner_id)
-        return Report(body, self._credentials, time.monotonic() + self._patience_seconds)
+    @abstractmethod
+    def _send(self, report: Report) -> EventId: ...
+
+    def _delivery(self, report: Report) -> Delivery:
+        return Delivery(report.encode(), self._credentials, time.monotonic() + self._patience_seconds)
 
     def _failed(self, document_id: str, error: Exception) -> None:
         """Log, or raise where that was asked for; what is raised is NotDelivered."""
@@ -146,30 +129,23 @@ class Notifier(_Notifier[httpx.Client, str | None]):
         """Close the connections."""
         self._http.close()
 
-    def send_document_processing_notification(
-        self,
-        document_id: str,
-        status: str,
-        message: str,
-        metadata: Mapping[str, Any] | None = None,
-        *,
-        owner_id: str | None = None,
-    ) -> str | None:
-        """Report any status; raises NotDelivered if that was asked for."""
+    def _send(self, report: Report) -> str | None:
         try:
-            return self._deliver(self._report(document_id, status, message, metadata, owner_id))
+            return self._deliver(self._delivery(report))
         except Exception as error:  # whatever it is: the work that is reported on goes on
-            self._failed(document_id, error)
+            self._failed(report.document_id, error)
         return None
 
-    def _deliver(self, report: Report) -> str:
+    def _deliver(self, delivery: Delivery) -> str:
         while True:
             try:
                 with reaching(self._url):
-                    answer = self._http.post(self._url + PATH, content=report.body, headers=report.headers())
-                return report.event_id(answer)
+                    answer = self._http.post(
+                        self._url + PATH, content=delivery.body, headers=delivery.headers()
+                    )
+                return delivery.event_id(answer)
             except StagecastError as error:
-                seconds = report.pause(error)
+                seconds = delivery.pause(error)
             time.sleep(seconds)
 
 
@@ -190,30 +166,21 @@ class AsyncNotifier(_Notifier[httpx.AsyncClient, Coroutine[Any, Any, str | None]
         """Close the connections."""
         await self._http.aclose()
 
-    async def send_document_processing_notification(
-        self,
-        document_id: str,
-        status: str,
-        message: str,
-        metadata: Mapping[str, Any] | None = None,
-        *,
-        owner_id: str | None = None,
-    ) -> str | None:
-        """Report any status; raises NotDelivered if that was asked for."""
+    async def _send(self, report: Report) -> str | None:
         try:
-            return await self._deliver(self._report(document_id, status, message, metadata, owner_id))
+            return await self._deliver(self._delivery(report))
         except Exception as error:  # whatever it is: the work that is reported on goes on
-            self._failed(document_id, error)
+            self._failed(report.document_id, error)
         return None
 
-    async def _deliver(self, report: Report) -> str:
+    async def _deliver(self, delivery: Delivery) -> str:
         while True:
             try:
                 with reaching(self._url):
                     answer = await self._http.post(
-                        self._url + PATH, content=report.body, headers=report.headers()
+                        self._url + PATH, content=delivery.body, headers=delivery.headers()
                     )
-                return report.event_id(answer)
+                return delivery.event_id(answer)
             except StagecastError as error:
-                seconds = report.pause(error)
+                seconds = delivery.pause(error)
             await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""One report on its way: what is sent, and what an answer means."""
+"""One report on its way: its body, its headers, and the meaning of an answer."""
 
 import json
 import time
@@ -40,9 +40,33 @@ class Credentials:
         return Signature(self.secret if is_encoded else self.secret.encode())
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """A report and how its delivery goes. The ``webhook-id`` is the same for every try."""
+    """A status to report on a document; ``message`` is a sentence for people."""
+
+    document_id: str
+    status: str
+    message: str
+    metadata: Mapping[str, Any] | None
+    owner_id: str | None
+
+    def encode(self) -> bytes:
+        """Return the body; raises TypeError or ValueError for metadata that is no JSON."""
+        body: dict[str, Any] = {
+            "documentId": self.document_id,
+            "status": self.status,
+            "message": self.message[:MAX_MESSAGE_CHARACTERS],
+            "metadata": dict(self.metadata or {}),
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        if self.owner_id is not None:
+            body["ownerId"] = self.owner_id
+        return json.dumps(body, allow_nan=False).encode()
+
+
+@dataclass
+class Delivery:
+    """The delivery of one body. The ``webhook-id`` is the same for every try."""
 
     body: bytes
     credentials: Credentials
@@ -68,23 +92,3 @@ class Report:
             return seconds
         status = error.status if isinstance(error, Refused) else None
         raise NotDelivered(str(error), status) from error
-
-
-def encode_report(
-    document_id: str,
-    status: str,
-    message: str,
-    metadata: Mapping[str, Any] | None,
-    owner_id: str | None,
-) -> bytes:
-    """Return the body; raises TypeError or ValueError for metadata that is no JSON."""
-    report: dict[str, Any] = {
-        "documentId": document_id,
-        "status": status,
-        "message": message[:MAX_MESSAGE_CHARACTERS],
-        "metadata": dict(metadata or {}),
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    }
-    if owner_id is not None:
-        report["ownerId"] = owner_id
-    return json.dumps(report, allow_nan=False).encode()
