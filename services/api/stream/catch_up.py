@@ -73,6 +73,6 @@ async def _deliver(subscriber: Subscriber, piece: Slice) -> None:
             subscriber.write(*frames)
             frames, size = [], 0
             await subscriber.drained()
-    if not is_shown:
+    if not is_shown and not subscriber.batches.is_total:
         frames.append(encode_cursor(piece.entries[-1].position))
     subscriber.write(*frames)

@@ -45,10 +45,13 @@ def encode_event(event: LogEvent, position: Position) -> bytes:
 
 
 def encode_connected(client_id: str, position: Position) -> bytes:
-    """Encode ``connected``, and how long the client waits before it comes back: different, against a stampede."""
+    """Encode ``connected``, and how long the client waits before it comes back: different, against a stampede.
+
+    In one block: from a block of its own some clients make an event without data.
+    """
     wait = random.randint(*RETRY_MS)  # noqa: S311 - spreads load, guards nothing
     told = {"clientId": client_id, "serverTime": rfc3339(datetime.now(UTC)), "position": str(position)}
-    return f"retry: {wait}\n\n".encode() + _encode_control("connected", told)
+    return f"retry: {wait}\n".encode() + _encode_control("connected", told)
 
 
 def encode_heartbeat() -> bytes:

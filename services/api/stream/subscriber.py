@@ -130,8 +130,12 @@ class Subscriber:
             self._write(*frames)
 
     def cursor_frame(self, ring: Ring) -> bytes:
-        """Return what moves the client's id past what was filtered away; empty where the id is up to date."""
-        if not self.is_following or self._last_sent_cursor() == self.cursor:
+        """Return what moves the client's id past what was filtered away; empty where the id is up to date.
+
+        Always empty where every event is shown: what the id lacks then are no events, and of an id alone some
+        clients make an event without data.
+        """
+        if not self.is_following or self.batches.is_total or self._last_sent_cursor() == self.cursor:
             return b""
         position = self.position_in(ring)
         self._sent_cursor = self.cursor

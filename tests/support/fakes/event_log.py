@@ -63,8 +63,8 @@ class EventLog:
         cuts = self._cuts
         at, known = self._start(resume)
         place = {"position": f"{at}-{self.generation}"}
-        yield f"retry: {self.retry_ms}\n\n".encode()
-        yield frame("connected", {"clientId": str(len(self.opened)), "serverTime": rfc3339(now()), **place})
+        told = {"clientId": str(len(self.opened)), "serverTime": rfc3339(now()), **place}
+        yield f"retry: {self.retry_ms}\n".encode() + frame("connected", told)
         if not known:
             yield frame("reset", {"reason": "unknown", **place})
         while cuts == self._cuts:

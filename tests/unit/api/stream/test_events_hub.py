@@ -12,6 +12,7 @@ import pytest
 
 from services.api.access.caller import LOCAL_USER, Caller
 from services.api.http.problems import Problem
+from services.api.log.entry import MARKER_TYPE, read_entry
 from services.api.log.event_log import EventLog
 from services.api.log.position import Position
 from services.api.log.ring import Ring
@@ -111,7 +112,7 @@ def on_clock(
         loop.run_until_complete(run())
 
 
-def test_retry_comes_first_and_differs_between_connections() -> None:
+def test_retry_comes_first_in_the_block_of_connected_and_differs_between_connections() -> None:
     async def test(_: EventLog, hub: Hub) -> None:
         wires = [Wire() for _ in range(20)]
         for wire in wires:
@@ -119,6 +120,23 @@ def test_retry_comes_first_and_differs_between_connections() -> None:
         first_lines = {wire.text().split(b"\n")[0] for wire in wires}
         assert all(line.startswith(b"retry: ") and line[7:].isdigit() for line in first_lines)
         assert len(first_lines) > 5
+        assert all(wire.text().split(b"\n")[1] == b"event: connected" for wire in wires)
+
+    on_clock(test)
+
+
+def test_every_block_has_data_unless_events_are_filtered_away() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        tail, behind = Wire(), Wire()
+        hub.open(tail, StreamRequest(ALL))
+        event_log._append([entry(1), read_entry(2, MARKER_TYPE, "marker", b"marker")])
+        hub.open(behind, StreamRequest(ALL, last_event_id=str(entry(0).position)))
+        await asyncio.sleep(100)
+        await hub.drain()
+        for wire in (tail, behind):
+            blocks = wire.text().replace(COMMENT, b"").removesuffix(b"\n\n").split(b"\n\n")
+            assert len(blocks) == 6  # connected, an event, three heartbeats, reconnect
+            assert all(b"\ndata: {" in block for block in blocks)
 
     on_clock(test)
 

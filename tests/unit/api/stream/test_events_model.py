@@ -58,10 +58,10 @@ class Message:
 
 
 def parse(text: str) -> Iterator[Message]:
-    """The fields of each frame; comments and ``retry`` are no frames."""
+    """The fields of each frame; comments are no frames."""
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
-        if fields and "retry" not in fields:
+        if fields:
             yield Message(fields.get("event", ""), fields.get("id"), fields.get("data", ""))
 
 
