@@ -1,11 +1,13 @@
 """Brings a subscriber that is behind the ring to it, piece by piece of the log, at the client's own pace."""
 
 import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from services.api.log.event_log import EventLog
 from services.api.log.history import Slice
 from services.api.log.position import GapReason, Position
-from services.api.stream.batches import MAX_BYTES
+from services.api.stream.batches import MAX_BYTES, Batches
 from services.api.stream.broadcaster import Broadcaster
 from services.api.stream.sse import encode_cursor, encode_entry, encode_reset
 from services.api.stream.subscriber import Subscriber
@@ -18,13 +20,20 @@ log = get_logger(__name__)
 
 
 async def catch_up(
-    event_log: EventLog, broadcaster: Broadcaster, subscriber: Subscriber, position: Position
+    event_log: EventLog,
+    broadcaster: Broadcaster,
+    subscriber: Subscriber,
+    position: Position,
+    newest: Sequence[bytes] = (),
 ) -> None:
     """Deliver what follows a position until the ring has the rest, then let the subscriber follow the tail.
 
-    While the broker is away the subscriber waits; its heartbeats go on.
+    ``newest`` are the frames of the snapshot at the position, which come before. While the broker is away the
+    subscriber waits; its heartbeats go on.
     """
     try:
+        if newest:
+            await _write_in_slices(subscriber, chain(newest, [encode_cursor(position)]))
         while not subscriber.closing:
             await subscriber.drained()
             ring = event_log.ring
@@ -55,24 +64,29 @@ async def _step(event_log: EventLog, subscriber: Subscriber, position: Position)
         return position
     if piece.gap:
         subscriber.write(encode_reset(piece.gap, piece.entries[0].position.before()))
-    await _deliver(subscriber, piece)
+    await _write_in_slices(subscriber, _frames_of(piece, subscriber.batches))
     return piece.entries[-1].position
 
 
-async def _deliver(subscriber: Subscriber, piece: Slice) -> None:
-    shows = subscriber.batches.view.shows
-    frames: list[bytes] = []
-    size, is_shown = 0, False
+def _frames_of(piece: Slice, batches: Batches) -> Iterator[bytes]:
+    shows, is_shown = batches.view.shows, False
     for entry in piece.entries:
         is_shown = entry.event is not None and shows(entry.event)
         if is_shown:
-            frame = entry.encoded(encode_entry)
-            frames.append(frame)
-            size += len(frame)
+            yield entry.encoded(encode_entry)
+    if not is_shown and not batches.is_total:
+        yield encode_cursor(piece.entries[-1].position)
+
+
+async def _write_in_slices(subscriber: Subscriber, frames: Iterable[bytes]) -> None:
+    """Write no more than ``MAX_BYTES`` and a frame before the client has taken what was written."""
+    gathered: list[bytes] = []
+    size = 0
+    for frame in frames:
+        gathered.append(frame)
+        size += len(frame)
         if size >= MAX_BYTES:
-            subscriber.write(*frames)
-            frames, size = [], 0
+            subscriber.write(*gathered)
+            gathered, size = [], 0
             await subscriber.drained()
-    if not is_shown and not subscriber.batches.is_total:
-        frames.append(encode_cursor(piece.entries[-1].position))
-    subscriber.write(*frames)
+    subscriber.write(*gathered)

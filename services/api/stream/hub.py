@@ -19,7 +19,6 @@ from services.api.stream.filters import View
 from services.api.stream.sse import (
     ReconnectReason,
     encode_connected,
-    encode_cursor,
     encode_heartbeat,
     encode_reconnect,
     encode_reset,
@@ -74,19 +73,17 @@ class Hub:
         self._enter(subscriber, request)
         parsed = Position.parse(request.last_event_id) if request.last_event_id else None
         position = parsed or self._event_log.head
-        subscriber.write(encode_connected(subscriber.client_id, position), *request.newest)
+        subscriber.write(encode_connected(subscriber.client_id, position))
         if request.last_event_id and parsed is None:
             subscriber.write(encode_reset(GapReason.UNKNOWN, position))
-        if request.newest:
-            subscriber.write(encode_cursor(position))
         last_event_id = (request.last_event_id or "")[:64]
         log.info("client_connected", client_id=subscriber.client_id, last_event_id=last_event_id)
         ring = self._event_log.ring
         cursor = ring.locate(position)
-        if isinstance(cursor, int):
+        if isinstance(cursor, int) and not request.newest:
             self._broadcaster.add(subscriber, ring, cursor)
         else:
-            self._catch_up(subscriber, position)
+            self._catch_up(subscriber, position, request.newest)
 
     async def drain(self) -> None:
         """End all streams, within ``DRAIN_SECONDS``: those who don't read are cut off."""
@@ -170,8 +167,8 @@ class Hub:
             if not self._of_owner[owner]:
                 del self._of_owner[owner]
 
-    def _catch_up(self, subscriber: Subscriber, position: Position) -> None:
-        bringing = catch_up(self._event_log, self._broadcaster, subscriber, position)
+    def _catch_up(self, subscriber: Subscriber, position: Position, newest: Sequence[bytes] = ()) -> None:
+        bringing = catch_up(self._event_log, self._broadcaster, subscriber, position, newest)
         subscriber.catch_up_in(asyncio.get_running_loop().create_task(bringing))
 
     def _end(self, subscriber: Subscriber, reason: ReconnectReason) -> None:

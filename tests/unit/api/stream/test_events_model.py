@@ -4,7 +4,7 @@ The log, the ring, the replays, the hub and its writer are the real ones; only t
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -29,10 +29,11 @@ from services.api.log.entry import OVERHEAD_BYTES, Entry, read_entry
 from services.api.log.event_log import EventLog
 from services.api.log.history import Segment
 from services.api.log.ring import Ring
-from services.api.stream import broadcaster
+from services.api.stream import broadcaster, catch_up
 from services.api.stream.batches import Batch
 from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
+from services.api.stream.sse import encode_entry
 from services.api.stream.stream_request import StreamLimits, StreamRequest
 from services.api.stream.subscriber import Subscriber
 
@@ -113,8 +114,15 @@ class Person:
     since: int  # offset of the first event that they must see
     last_event_id: str | None = None
     socket: Socket | None = None
+    newest: list[str] = field(default_factory=list)  # ids of the snapshot that they asked for
     seen: list[str] = field(default_factory=list)
     resets: list[str] = field(default_factory=list)
+
+    def is_owed(self, entry: Entry) -> bool:
+        """Of what follows their first id, or the snapshot; who was cut off within one gets more than it had."""
+        position = str(entry.position)
+        is_more = bool(self.newest) and position in self.seen
+        return entry.offset >= self.since or position in self.newest or is_more
 
     def take(self, data: bytes) -> None:
         for message in parse(data.decode()):
@@ -125,7 +133,7 @@ class Person:
                 self.seen.append(message.id)
             elif message.event == "reset":
                 self.resets.append(message.data)
-            elif message.event == "connected" and self.last_event_id is None:
+            elif message.event == "connected" and self.last_event_id is None and not self.newest:
                 self.last_event_id = message.data.split('"position":"')[1].split('"')[0]
 
 
@@ -206,6 +214,18 @@ class Streams(RuleBasedStateMachine):
         self.people.append(person)
         self._connect(person)
 
+    @rule(view=st.sampled_from(VIEWS))
+    def come_for_a_snapshot(self, view: View) -> None:
+        newest: dict[str, Entry] = {}
+        for entry in self.kept():
+            if entry.event is not None:
+                newest.pop(entry.event.document_id, None)
+                newest[entry.event.document_id] = entry
+        shown = [entry for entry in newest.values() if entry.event is not None and view.shows(entry.event)]
+        person = Person(view, self.next_offset, newest=[str(entry.position) for entry in shown])
+        self.people.append(person)
+        self._connect(person, str(self.log.head), [encode_entry(entry) for entry in shown])
+
     @precondition(lambda self: self.people)
     @rule(data=st.data())
     def read(self, data: st.DataObject) -> None:
@@ -280,7 +300,7 @@ class Streams(RuleBasedStateMachine):
         visible = [
             str(entry.position)
             for entry in self.entries
-            if entry.offset >= person.since and entry.event is not None and person.view.shows(entry.event)
+            if entry.event is not None and person.view.shows(entry.event) and person.is_owed(entry)
         ]
         missed = [position for position in visible if position not in person.seen]
         assert [position for position in visible if position in person.seen] == person.seen
@@ -288,11 +308,14 @@ class Streams(RuleBasedStateMachine):
         assert not missed or any('"expired"' in reset for reset in person.resets)
         assert not any('"unknown"' in reset for reset in person.resets)
 
-    def _connect(self, person: Person) -> None:
+    def _connect(
+        self, person: Person, snapshot_position: str | None = None, newest: Sequence[bytes] = ()
+    ) -> None:
         socket = person.socket = Socket()
+        request = StreamRequest(person.view, snapshot_position or person.last_event_id, newest=newest)
 
         async def open_stream() -> None:
-            self.hub.open(socket, StreamRequest(person.view, person.last_event_id))
+            self.hub.open(socket, request)
 
         self.loop.run_until_complete(open_stream())
 
@@ -337,6 +360,7 @@ def test_every_client_sees_exactly_the_visible_events_after_its_id_in_order(
     monkeypatch.setattr(broadcaster, "PACING_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(broadcaster, "SLICE", 2)
     monkeypatch.setattr(history, "SLICE_ENTRIES", 4)
+    monkeypatch.setattr(catch_up, "MAX_BYTES", 500)
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     options: dict[str, Any] = {"max_examples": 80, "stateful_step_count": 40, "deadline": None}
     with capture_logs():  # thousands of clients come and go
