@@ -224,6 +224,12 @@ def test_errors_are_raised_where_that_is_asked_for() -> None:
             raise_errors=True, patience_seconds=0
         ).notify_embedding_started("d", "a.pdf")
     assert silence.value.status is None
+    with pytest.raises(NotDelivered) as later:
+        Server(httpx.Response(503, headers={"Retry-After": "3600"})).notifier(
+            raise_errors=True
+        ).notify_embedding_started("d", "a.pdf")
+    assert (later.value.status, later.value.retry_after) == (503, 3600)
+    assert [failure.value.passes for failure in (refusal, silence, later)] == [False, True, True]
     assert str(silence.value).startswith("No answer from http://stagecast: no.")
 
 

@@ -47,6 +47,10 @@ class Refused(StagecastError):
 class NotDelivered(StagecastError):
     """A report did not arrive, or the server did not take it; ``status`` is None where there was no answer."""
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    def __init__(
+        self, reason: str, status: int | None = None, passes: bool = False, retry_after: float = 0.0
+    ) -> None:
         super().__init__(reason)
         self.status = status
+        self.passes = passes
+        self.retry_after = retry_after

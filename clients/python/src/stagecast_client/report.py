@@ -91,4 +91,4 @@ class Delivery:
         if error.passes and time.monotonic() + seconds < self.gives_up_at:
             return seconds
         status = error.status if isinstance(error, Refused) else None
-        raise NotDelivered(str(error), status) from error
+        raise NotDelivered(str(error), status, error.passes, error.retry_after) from error
