@@ -1,46 +1,18 @@
-"""Takes one file out of a multipart body while it arrives, without ever holding it whole."""
+"""The file that a form brings: taken while it arrives, measured, told by its content."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
-from streaming_form_data import ParseFailedException, StreamingFormDataParser
-from streaming_form_data.targets import BaseTarget
 
+from services.api.documents.form_data import FormParser, MalformedForm, PartEnd, PartHead
 from services.api.http.problems import Problem
 from services.runtime.media_types import HEAD_BYTES, SUPPORTED, detect
 
 FRAMING_BYTES = 64 * 1024
 """What boundaries, headers and other fields may take beside the file."""
 MAX_FILENAME_CHARACTERS = 255
-
-MALFORMED = (ParseFailedException, ValueError, LookupError)
-"""The parser hands headers to the standard library's, which knows more ways to object."""
-
-
-class _FileTarget(BaseTarget):  # type: ignore[misc]  # of an untyped package
-    """Collects what has arrived of the field ``file`` since the last look."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.arrived = bytearray()
-        self.begun = 0
-        self.ended = 0
-
-    def on_start(self) -> None:
-        self.begun += 1
-
-    def on_finish(self) -> None:
-        self.ended += 1
-
-    def on_data_received(self, chunk: bytes) -> None:
-        self.arrived += chunk
-
-    def take(self) -> bytes:
-        taken = bytes(self.arrived)
-        self.arrived.clear()
-        return taken
 
 
 class IncomingFile:
@@ -49,13 +21,13 @@ class IncomingFile:
     def __init__(self, request: Request, max_bytes: int) -> None:
         self._request = request
         self._max_bytes = max_bytes
-        self._target = _FileTarget()
+        self._head: PartHead | None = None
+        self._is_whole = False
         self._digest = hashlib.sha256()
         self.size = 0
         self.file_type = ""
         self._check_announced_size()
         self._parser = _parser_of(request)
-        self._parser.register("file", self._target)
 
     @property
     def sha256(self) -> str:
@@ -65,7 +37,7 @@ class IncomingFile:
     @property
     def filename(self) -> str:
         """The name that the client gave, without directories and control characters."""
-        given = (self._target.multipart_filename or "document").replace("\\", "/").rsplit("/", 1)[-1]
+        given = ((self._head and self._head.filename) or "document").replace("\\", "/").rsplit("/", 1)[-1]
         printable = "".join(character for character in given if character.isprintable()).strip()
         return printable[:MAX_FILENAME_CHARACTERS] or "document"
 
@@ -81,9 +53,9 @@ class IncomingFile:
             if len(head) >= HEAD_BYTES:
                 self._detect_type(bytes(head))
                 yield bytes(head)
-        if not self._target.begun:
+        if self._head is None:
             raise _invalid("The form has no field named file.")
-        if not self._target.ended:
+        if not self._is_whole:
             raise _invalid("The form ends in the middle of the file.")
         if self.size == 0:
             raise _invalid("The file is empty.")
@@ -93,23 +65,39 @@ class IncomingFile:
 
     async def _file_data(self) -> AsyncIterator[bytes]:
         received = 0
-        async for part in self._parts():
-            received += len(part)
+        part: PartHead | None = None
+        async for piece in self._pieces():
+            received += len(piece)
             if received > self._max_bytes + FRAMING_BYTES:
                 raise self._too_large()
-            try:
-                self._parser.data_received(part)
-            except MALFORMED as error:
-                raise _invalid("The body is not well-formed multipart/form-data.") from error
-            if self._target.begun > 1:
-                raise _invalid("The form has more than one field named file; upload them one by one.")
-            if data := self._target.take():
-                yield data
+            for event in self._parse(piece):
+                if isinstance(event, PartHead):
+                    part = event
+                    self._begin(part)
+                elif part is None or part is not self._head:
+                    continue
+                elif isinstance(event, PartEnd):
+                    self._is_whole = True
+                else:
+                    yield event
 
-    async def _parts(self) -> AsyncIterator[bytes]:
+    def _parse(self, piece: bytes) -> Iterator[PartHead | bytes | PartEnd]:
         try:
-            async for part in self._request.stream():
-                yield part
+            yield from self._parser.feed(piece)
+        except MalformedForm as error:
+            raise _invalid(str(error)) from error
+
+    def _begin(self, part: PartHead) -> None:
+        if part.name != "file":
+            return
+        if self._head is not None:
+            raise _invalid("The form has more than one field named file; upload them one by one.")
+        self._head = part
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._request.stream():
+                yield piece
         except ClientDisconnect as error:
             raise Problem(400, "The upload was cut off.") from error
 
@@ -133,18 +121,14 @@ class IncomingFile:
         return Problem(413, f"The file is larger than {self._max_bytes} bytes.")
 
 
-def _parser_of(request: Request) -> StreamingFormDataParser:
-    try:
-        return StreamingFormDataParser(headers=_multipart_headers(request))
-    except MALFORMED as error:
-        raise _invalid("The boundary of the form can't be read.") from error
-
-
-def _multipart_headers(request: Request) -> dict[str, str]:
+def _parser_of(request: Request) -> FormParser:
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data") or "boundary=" not in content_type:
         raise Problem(415, "A document is uploaded as multipart/form-data.")
-    return {"Content-Type": content_type}
+    try:
+        return FormParser(content_type)
+    except MalformedForm as error:
+        raise _invalid(str(error)) from error
 
 
 def _invalid(sentence: str) -> Problem:

@@ -10,6 +10,8 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import HTTP
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,8 +23,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from streaming_form_data import StreamingFormDataParser
-from streaming_form_data.targets import ValueTarget
 
 from contracts.statuses import TERMINAL, Status
 from contracts.wire import rfc3339
@@ -128,11 +128,11 @@ class FakeApi:
         return JSONResponse(document, 202, {"Location": f"/api/v1/documents/{document['documentId']}"})
 
     async def _file(self, request: Request) -> tuple[str, bytes]:
-        parser, target = StreamingFormDataParser(dict(request.headers)), ValueTarget()
-        parser.register("file", target)
-        async for chunk in request.stream():
-            parser.data_received(chunk)
-        return target.multipart_filename or "upload", target.value
+        form = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode() + await request.body()
+        part = next(message_from_bytes(form, policy=HTTP).iter_parts())
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        return part.get_filename() or "upload", content
 
     def _known(self, request: Request) -> str:
         document_id: str = request.path_params["id"]
