@@ -14,6 +14,7 @@ from typing import Any
 
 from throttled.asyncio import RateLimiterType, Throttled
 from throttled.asyncio.store import BaseStore, MemoryStore, RedisStore
+from throttled.exceptions import StoreUnavailableError
 
 from services.api.access.access_settings import AccessSettings
 from services.api.http.problems import Problem
@@ -23,6 +24,8 @@ ADDRESS, USER, PRODUCER = "address", "user", "producer"
 TRACKED = 100_000
 """Addresses, users and producers remembered in memory."""
 STORE_SECONDS = 0.5
+STORE_ERRORS = (StoreUnavailableError, OSError, TimeoutError)
+"""Of a store that is away; anything else is a bug, which must not lift the limits."""
 QUIET_SECONDS = 30.0
 SPENT = "stagecast.rates"
 """Where a request's scope keeps the states of its buckets, for the headers of its answer."""
@@ -60,9 +63,9 @@ class Rates:
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 result = await self._buckets[kind].limit(key or "-")
-        except Exception as error:
+        except STORE_ERRORS as error:
             self._quiet_until = monotonic() + QUIET_SECONDS
-            log.warning("rates are not limited: their store does not answer", reason=type(error).__name__)
+            log.warning("rate_store_unavailable", reason=type(error).__name__)
             return
         state = result.state
         window = _window(self._quotas[kind])
@@ -105,12 +108,5 @@ def _window(quota: str) -> int:
 def _store(url: str) -> BaseStore:
     if url == "memory://":
         return MemoryStore(options={"MAX_SIZE": TRACKED})
-    return RedisStore(
-        server=url,
-        options={
-            "CONNECTION_POOL_KWARGS": {
-                "socket_timeout": STORE_SECONDS,
-                "socket_connect_timeout": STORE_SECONDS,
-            }
-        },
-    )
+    timeouts = {"socket_timeout": STORE_SECONDS, "socket_connect_timeout": STORE_SECONDS}
+    return RedisStore(server=url, options={"CONNECTION_POOL_KWARGS": timeouts})

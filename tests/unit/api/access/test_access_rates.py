@@ -57,6 +57,23 @@ async def test_while_a_shared_store_is_away_everybody_passes() -> None:
         await rates.count({}, USER, "alice")
 
 
+class BrokenBucket:
+    """A limiter with a bug in it."""
+
+    async def limit(self, key: str) -> None:
+        raise AttributeError(key)
+
+
+@pytest.mark.parametrize("store", ["memory://", "redis://127.0.0.1:1/0"])
+async def test_a_bug_is_no_store_that_is_away_and_lifts_no_limit(store: str) -> None:
+    rates: Any = Rates(AccessSettings(rate_store_url=store))
+    rates._buckets[USER] = BrokenBucket()
+
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            await rates.count({}, USER, "alice")
+
+
 @pytest.mark.parametrize(
     ("host", "key"),
     [
