@@ -1,6 +1,6 @@
 # One target for each service: docker build --target api|parser|embedder .
 FROM python:3.11-slim AS base
-# Where pip is to find a CPU build of PyTorch, if not where it looks anyway; only the embedder needs one.
+# Where else pip is to look for packages.
 ARG PIP_FIND_LINKS
 ARG PIP_EXTRA_INDEX_URL
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
@@ -46,7 +46,10 @@ CMD ["python", "-m", "services.parser"]
 
 FROM base AS embedder
 # PyTorch first and pinned exactly: any wider wish makes pip take a build for graphics cards, of gigabytes.
-RUN libraries embedder | grep '^torch==' >/tmp/list && pip install -r /tmp/list
+# TORCH_INDEX_URL is an index of CPU builds, and asked for PyTorch alone.
+ARG TORCH_INDEX_URL
+RUN libraries embedder | grep '^torch==' >/tmp/list \
+    && pip install ${TORCH_INDEX_URL:+--no-deps --index-url "$TORCH_INDEX_URL"} -r /tmp/list
 RUN libraries embedder >/tmp/list && pip install -r /tmp/list
 COPY contracts contracts
 COPY services services

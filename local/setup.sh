@@ -29,13 +29,33 @@ make_environment() {
     "$python" -m venv .venv
 }
 
+# What pip says is kept in a file: of it are shown what it fetches that is large, and all else only if it fails.
+pip_install() {
+    log=.venv/pip.log
+    { .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@" 2>&1 || echo "pip failed"; } |
+        tee "$log" | sed -un 's/^ *Downloading \(.*\) (\([0-9.]* [MG]B\))$/  fetching \1, \2/p'
+    if [ "$(tail -n 1 "$log")" = "pip failed" ]; then
+        # A warning for each place of its configuration that it looks at in vain would hide the reason.
+        grep -v '^WARNING: Location ' "$log" | tail -n 30 >&2
+        echo "Failed: pip install $*; all that it said is in $log" >&2
+        exit 1
+    fi
+}
+
 install_project() {
     # PyTorch first and pinned exactly: any wider wish makes pip take a build for graphics cards, of gigabytes.
     torch=$(sed -n 's/.*"\(torch==[0-9.]*\)".*/\1/p' pyproject.toml)
-    echo "Installing $torch"
-    .venv/bin/python -m pip install -q --disable-pip-version-check "$torch"
+    index=${TORCH_INDEX_URL:-$(sed -n 's/^TORCH_INDEX_URL=//p' .env 2>/dev/null | tail -n 1)}
+    if [ -n "$index" ]; then
+        echo "Installing $torch from TORCH_INDEX_URL"
+        pip_install --no-deps --index-url "$index" "$torch"
+    else
+        echo "Installing $torch: a CPU build of 0.2 GB where pip finds one, else one for graphics cards, which is 2.7 GB" \
+            "to fetch and makes .venv 5.5 GB rather than 1.4 (TORCH_INDEX_URL can name an index of CPU builds)"
+        pip_install "$torch"
+    fi
     echo "Installing Stagecast with [$1]"
-    .venv/bin/python -m pip install -q --disable-pip-version-check -e ".[$1]"
+    pip_install -e ".[$1]"
 }
 
 usable .venv/bin/python || make_environment
