@@ -36,7 +36,7 @@ pip_install() {
         tee "$log" | sed -un 's/^ *Downloading \(.*\) (\([0-9.]* [MG]B\))$/  fetching \1, \2/p'
     if [ "$(tail -n 1 "$log")" = "pip failed" ]; then
         # A warning for each place of its configuration that it looks at in vain would hide the reason.
-        grep -v '^WARNING: Location ' "$log" | tail -n 30 >&2
+        grep -v -e '^WARNING: Location ' -e '^pip failed$' "$log" | tail -n 30 >&2
         echo "Failed: pip install $*; all that it said is in $log" >&2
         exit 1
     fi
