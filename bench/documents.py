@@ -1,10 +1,10 @@
 """What a small document costs: CPU time of each process, and statements and commits at the database.
 
 Notes of 60 words are uploaded, several at a time, to a system of the benchmark's own (private broker, embedded
-database, one process of each service), until all are searchable. CPU time is read from the kernel before and after, so
-what neighbours do on the machine hardly counts. The bound named beside it is the model alone on the same texts, in one
-process and one by one, as they come. Statements are counted in a second, shorter round, from the server's own log, which is
-off in the first.
+database, one process of each service), until all are searchable. CPU time is read from the kernel before and after,
+so neighbours on the machine hardly count. The bound named beside it is the model alone on the same texts, in
+one process and one by one, as they come. Statements are counted in a second, shorter round, from the server's own
+log, which is off in the first.
 
     python -m bench.documents [--notes 2000] [--at-once 16] [--counted 200]
 """
@@ -32,7 +32,7 @@ NOTE_WORDS = 60
 SETTLE_SECONDS = 3.0
 """After the last document: what the projector and the log still owe belongs to the documents."""
 
-_LOGGED = re.compile(r"LOG:  (?:statement|execute [^:]*): (\w+)(?: (\w+))?")
+_LOGGED = re.compile(r"LOG:  (?:statement|execute [^:]*):\s*(\w*)")
 
 
 def notes(count: int, seed: int) -> list[bytes]:
@@ -142,6 +142,7 @@ def measure_statements(system: System, log: Path, count: int, at_once: int) -> N
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND application_name = 'stagecast'"
         )
+    upload_all(system, notes(50, seed=4), at_once)  # on new connections, which have types to ask for first
     time.sleep(SETTLE_SECONDS)
     quiet = idle_rate(log, SETTLE_SECONDS)
     start, began, committed = log.stat().st_size, time.monotonic(), transactions(system)
@@ -171,7 +172,7 @@ def kinds(log: Path, start: int) -> Iterator[str]:
         file.seek(start)
         for line in file.read().decode(errors="replace").splitlines():
             if match := _LOGGED.search(line):
-                yield match[1].upper()
+                yield match[1].upper() or "WITH"
 
 
 def transactions(system: System) -> int:
@@ -185,8 +186,8 @@ def transactions(system: System) -> int:
 
 def measure_model(count: int) -> None:
     """Print what the model alone takes for the same texts, one at a time: the bound."""
-    from services.embedder.checksum import BUNDLED_MODEL
-    from services.embedder.embedding_model import load_model
+    from services.embedder.loading import load_model
+    from services.runtime.bundled_model import BUNDLED_MODEL
 
     model = load_model(BUNDLED_MODEL, threads=1)
     texts = [text.decode() for text in notes(count, seed=2)]

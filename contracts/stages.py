@@ -23,8 +23,8 @@ class StageSpec:
     command: type[StageCommand]
     """What it is asked; the command's docstring describes it in ``/asyncapi``."""
     statuses: tuple[Status, ...]
-    """Those that documents have in it, in their order: the last one ends it. Empty where the outside sees it as part
-    of another stage."""
+    """Those that documents have in it, in their order: the last one ends it. Empty for a part of another
+    stage."""
     crash_code: FailureCode
     """What a document fails with that meets a bug here."""
     crash_sentence: str

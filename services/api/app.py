@@ -85,7 +85,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         event_log=event_log,
         hub=Hub(event_log, _stream_limits(settings)),
         projector=projector,
-        uploads=Uploads(engine, objects, publisher, reporter, admission, settings.upload_seconds),
+        uploads=Uploads(engine, objects, reporter, admission, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
         webhook=Webhook(engine, publisher, Receipts(engine)),
         query_embedder=QueryEmbedder(settings.rabbitmq_url),
@@ -161,7 +161,7 @@ def _install_middleware(app: FastAPI, parts: Parts) -> None:
 
 
 def _sweeper(parts: Parts) -> Sweeper:
-    return Sweeper(parts.engine, parts.publisher, parts.reporter, parts.deletion, parts.settings)
+    return Sweeper(parts.engine, parts.reporter, parts.deletion, parts.settings)
 
 
 async def _await_opening(parts: Parts) -> None:

@@ -34,7 +34,6 @@ def create_app(settings: EmbedderSettings, model: EmbeddingModel | None = None) 
         engine=stage.engine,
         model=model,
         batcher=Batcher(model, on_death=stop_process),
-        publisher=stage.publisher,
         reporter=StatusReporter(stage.publisher, stage.spec.service),
     )
     stage.consume(handler.handle, prefetch=PREFETCH)

@@ -1,113 +1,131 @@
 """One EmbedChunks from beginning to end; safe to run twice, and at any point after a crash."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import Any, Self
 
 from faststream.rabbit.message import RabbitMessage
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from contracts.commands import EmbedChunks
+from contracts.commands import Batching, EmbedChunks
 from contracts.events import StatusEvent
 from contracts.statuses import Status
 from services.embedder.batcher import Batcher
 from services.embedder.embedding_model import EmbeddingModel
-from services.embedder.vectors import (
-    Progress,
-    begin_embedding,
-    is_embedded,
-    make_visible,
+from services.lifecycle.attempt_statements import (
+    begin_batch,
     read_progress,
-    read_texts,
-    write_batch,
+    remove_older_attempts,
+    store_batch,
 )
-from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
-from services.lifecycle.intake import resolve_command
-from services.lifecycle.outcome import publish_outcome, record_outcome
+from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
+from services.lifecycle.document_statements import record_outcome
+from services.lifecycle.intake import resolved_command
+from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.errors import MalformedMessage, Superseded
-from services.runtime.messaging.publisher import Publisher
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the embedding of an attempt has come."""
+
+    embedded_count: int
+    chunk_count: int
+    is_complete: bool
+    started_at: datetime
+    batch_chunks: int
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """Read it from the first columns of a row."""
+        return cls(*tuple(row)[: len(fields(cls))])
+
+    def has_batch(self, command: EmbedChunks) -> bool:
+        """Return whether a command's bounds are those of a batch of this attempt."""
+        bounds = Batching(self.chunk_count, self.batch_chunks).bounds(command.batch)
+        return (command.first, command.count) == bounds
 
 
 @dataclass(frozen=True)
 class EmbedCommandHandler:
-    """What the embedder works with."""
+    """Takes the commands to embed a batch. What it can't do raises as ``handle`` says."""
 
     engine: AsyncEngine
     model: EmbeddingModel
     batcher: Batcher
-    publisher: Publisher
     reporter: StatusReporter
 
     async def handle(self, command: EmbedChunks, message: RabbitMessage) -> None:
-        """Take a delivery: embed what it asks for, unless that is done and nobody asks again."""
-        document = await resolve_command(self.engine, self.publisher, self.reporter, command, message)
-        if document is not None:
-            await self.embed(document, command)
-
-    async def embed(self, document: DocumentAttempt, command: EmbedChunks) -> None:
         """Embed one batch unless that is done; whoever completes the document reports ``embedded``.
 
         Raises Superseded when the document was deleted or started anew, Unavailable and its kin when a
         dependency is away.
         """
-        texts = await self._begin(document, command)
-        if texts is None or await self._embed_batch(document, command, texts):
-            await self._complete(document)
-
-    async def _embed_batch(self, document: DocumentAttempt, command: EmbedChunks, texts: list[str]) -> bool:
-        """Store the vectors of a batch; True when the document may be complete."""
-        vectors = await self.batcher.embed(texts)
-        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
-            progress = await write_batch(connection, document, command, self.model.name, vectors)
-            if progress is None:
-                return True
-            if not progress.is_complete:
+        async with resolved_command(self.engine, self.reporter, command, message) as resolved:
+            if resolved is None:
+                return
+            connection, attempt = resolved
+            texts = await self._begin(connection, attempt, command)
+        vectors = await self.batcher.embed(texts) if texts is not None else None
+        # One at a time: the attempt's row is written, and then perhaps the document's.
+        async with locked_attempt(self.engine, *attempt.key, lock=Lock.WRITING) as (connection, _):
+            stored = None
+            if vectors is not None:
+                stored = await store_batch(connection, attempt, command, self.model.name, vectors)
+            # A delivery that finds its batch done looks too: an earlier one may have died before the end.
+            progress = Progress.of(stored or await self._read_progress(connection, attempt))
+            if progress.is_complete:
+                await self._complete(connection, attempt, progress)
+            elif stored:
                 # Inside, while the attempt's row is locked: the log has progress in order.
-                await self._report_progress(document, progress)
-            return progress.is_complete
+                await self._report_progress(attempt, progress)
+        if progress.is_complete:
+            await publish_outcome(self.engine, self.reporter, *attempt.key)
 
-    async def _begin(self, document: DocumentAttempt, command: EmbedChunks) -> list[str] | None:
-        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
-            if await is_embedded(connection, document, command.batch):
-                return None
-            progress = await read_progress(connection, document)
-            if progress is None:
-                raise Superseded(f"{document.document_id}: no chunks for batch {command.batch}")
-            if not progress.has_batch(command):
-                # A batch of other bounds would count as one of ours, and leave a hole.
-                raise MalformedMessage(f"the attempt has no batch {command.batch} of these bounds")
-            texts = await read_texts(connection, document, command)
-            if await begin_embedding(connection, document):
-                await self._report_progress(document, progress)
-        return texts
+    async def _begin(
+        self, connection: AsyncConnection, attempt: DocumentAttempt, command: EmbedChunks
+    ) -> list[str] | None:
+        """The texts of the batch, or None when it is embedded already."""
+        begun = await begin_batch(connection, attempt, command)
+        if begun is None:
+            raise Superseded(f"{attempt.document_id}: no chunks for batch {command.batch}")
+        progress = Progress.of(begun)
+        if not progress.has_batch(command):
+            # A batch of other bounds would count as one of ours, and leave a hole.
+            raise MalformedMessage(f"the attempt has no batch {command.batch} of these bounds")
+        if begun.is_first:
+            await self._report_progress(attempt, progress)
+        return None if begun.is_embedded else list(begun.texts)
 
-    async def _report_progress(self, document: DocumentAttempt, progress: Progress) -> None:
+    async def _read_progress(self, connection: AsyncConnection, attempt: DocumentAttempt) -> Row[Any]:
+        row = await read_progress(connection, attempt)
+        if row is None:
+            raise Superseded(f"{attempt.document_id}: its chunks are gone")
+        return row
+
+    async def _report_progress(self, attempt: DocumentAttempt, progress: Progress) -> None:
         await self.reporter.report(
-            document,
+            attempt,
             Status.EMBEDDING,
             f"{progress.embedded_count} of {progress.chunk_count} chunks are embedded.",
             {"embeddedCount": progress.embedded_count, "chunkCount": progress.chunk_count},
             progress=progress.embedded_count,
         )
 
-    async def _complete(self, document: DocumentAttempt) -> None:
-        """End the attempt as ``embedded`` when its last batch is done; say so after the commit.
+    async def _complete(
+        self, connection: AsyncConnection, attempt: DocumentAttempt, progress: Progress
+    ) -> None:
+        """End the attempt as ``embedded``, and let search see it, and no earlier one, in the same moment."""
+        await record_outcome(connection, attempt, self._embedded(attempt, progress), is_visible=True)
+        if attempt.attempt > 1:
+            await remove_older_attempts(connection, attempt)
 
-        A delivery that finds its batch done looks too: an earlier one may have died between the two.
-        """
-        key = (document.document_id, document.attempt)
-        async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
-            progress = await read_progress(connection, document)
-            if progress is None or not progress.is_complete:
-                return
-            await make_visible(connection, document)
-            await record_outcome(connection, document, self._embedded(document, progress))
-        await publish_outcome(self.engine, self.reporter, *key)
-
-    def _embedded(self, document: DocumentAttempt, progress: Progress) -> StatusEvent:
+    def _embedded(self, attempt: DocumentAttempt, progress: Progress) -> StatusEvent:
         took = datetime.now(UTC) - progress.started_at
         return self.reporter.event(
-            document,
+            attempt,
             Status.EMBEDDED,
             f"The document is searchable: {progress.embedded_count} chunks.",
             {

@@ -1,14 +1,26 @@
-"""Keeps work for a document that was deleted, started anew or ended from leaving anything behind."""
+"""The attempt that a stage works on, and the lock that keeps its work from outliving it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import Enum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.runtime.database.tables import documents
+from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents
 from services.runtime.errors import Superseded
+
+
+class Lock(Enum):
+    """How a document's row is locked. All three hold off who deletes, starts anew or ends the document."""
+
+    SHARED = (True, True)
+    """``FOR KEY SHARE``: beside others in here, and beside the projector's updates of the same row."""
+    WRITING = (False, True)
+    """``FOR NO KEY UPDATE``: one at a time, beside those who share; the row may be written."""
+    EXCLUSIVE = (False, False)
+    """``FOR UPDATE``: waits for all others in here."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +36,26 @@ class DocumentAttempt:
     is_done: bool = False
     """Whether the end of this attempt has been decided already."""
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """The document's id and the attempt's number."""
+        return self.document_id, self.attempt
+
+
+_CURRENT = select(
+    documents.c.attempt,
+    documents.c.owner_id,
+    documents.c.filename,
+    documents.c.file_type,
+    documents.c.size,
+    documents.c.outcome.is_not(None).label("is_done"),
+).where(documents.c.document_id == bindparam("document_id"), IS_ALIVE, IS_UPLOADED)
+_STATEMENTS = {
+    lock: _CURRENT.with_for_update(read=read, key_share=key_share)
+    for lock in Lock
+    for read, key_share in (lock.value,)
+}
+
 
 @asynccontextmanager
 async def locked_attempt(
@@ -31,33 +63,18 @@ async def locked_attempt(
     document_id: str,
     attempt: int | None,
     *,
-    exclusive: bool = False,
+    lock: Lock = Lock.SHARED,
     even_if_done: bool = False,
 ) -> AsyncIterator[tuple[AsyncConnection, DocumentAttempt]]:
     """A transaction during which the document can be neither deleted, nor started anew, nor ended.
 
-    Raises Superseded where that has happened already; one that has only ended is let through with
-    ``even_if_done``. The lock is ``FOR KEY SHARE``: it holds off the ``FOR UPDATE`` of delete, retry and end,
-    but not the projector's updates of the same row. ``exclusive`` takes ``FOR UPDATE``, and so waits for all others
-    in here. An event that is published inside is in the log before whatever the fence holds off.
+    ``attempt`` is None for the current one. Raises Superseded where that has happened already; one that has
+    only ended is let through with ``even_if_done``. An event that is published inside is in the log before whatever
+    the lock holds off.
     """
-    query = (
-        select(
-            documents.c.attempt,
-            documents.c.owner_id,
-            documents.c.filename,
-            documents.c.file_type,
-            documents.c.size,
-            documents.c.ending.is_not(None).label("is_done"),
-        )
-        .where(documents.c.document_id == document_id, documents.c.deleted_at.is_(None))
-        .where(documents.c.sha256.is_not(None))
-        .with_for_update(key_share=not exclusive, read=not exclusive)
-    )
-    if attempt is not None:
-        query = query.where(documents.c.attempt == attempt)
     async with engine.begin() as connection:
-        row = (await connection.execute(query)).one_or_none()
-        if row is None or (row.is_done and not even_if_done):
+        row = (await connection.execute(_STATEMENTS[lock], {"document_id": document_id})).one_or_none()
+        is_current = row is not None and attempt in (None, row.attempt)
+        if row is None or not is_current or (row.is_done and not even_if_done):
             raise Superseded(f"{document_id} attempt {attempt}")
         yield connection, DocumentAttempt(document_id, *row)

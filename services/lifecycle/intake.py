@@ -1,7 +1,10 @@
 """Decides whether a delivery still means work: a stage looks here before it begins."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from faststream.rabbit.message import RabbitMessage
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.contextvars import bind_contextvars
 
 from contracts.commands import StageCommand
@@ -9,38 +12,42 @@ from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.messaging.headers import is_manual
-from services.runtime.messaging.publisher import Publisher
+from services.runtime.messaging.headers import ATTEMPT_HEADER, is_manual
 from services.runtime.process.logging import get_logger
 
 log = get_logger(__name__)
 
 
-async def resolve_command(
-    engine: AsyncEngine,
-    publisher: Publisher,
-    reporter: StatusReporter,
-    command: StageCommand,
-    message: RabbitMessage,
-) -> DocumentAttempt | None:
-    """The document to work on, or None when this attempt has ended already and nobody asked again.
+@asynccontextmanager
+async def resolved_command(
+    engine: AsyncEngine, reporter: StatusReporter, command: StageCommand, message: RabbitMessage
+) -> AsyncIterator[tuple[AsyncConnection, DocumentAttempt] | None]:
+    """The attempt to work on, locked as by ``locked_attempt``; None when it has ended and nobody asked again.
 
     A dead letter that was moved back, or a command that a person wrote in the management UI, asks again: the
     document starts a new attempt, since ``failed`` and ``embedded`` are terminal within one. Raises
     Superseded when the document was deleted or started anew.
     """
-    async with locked_attempt(engine, command.document_id, command.attempt, even_if_done=True) as (
-        _,
-        document,
-    ):
-        bind_contextvars(document_id=document.document_id, attempt=document.attempt)
-    if not document.is_done:
-        return document
+    key = (command.document_id, command.attempt)
+    async with locked_attempt(engine, *key, even_if_done=True) as (connection, attempt):
+        bind_contextvars(document_id=attempt.document_id, attempt=attempt.attempt)
+        if not attempt.is_done:
+            # What is tried again is for this attempt, also when that has ended by then.
+            message.raw_message.headers[ATTEMPT_HEADER] = attempt.attempt
+            yield connection, attempt
+            return
+    await _answer_again(engine, reporter, attempt, message)
+    yield None
+
+
+async def _answer_again(
+    engine: AsyncEngine, reporter: StatusReporter, attempt: DocumentAttempt, message: RabbitMessage
+) -> None:
     # Whoever decided the end may have died before saying so; this delivery may be all that is left.
-    await publish_outcome(engine, reporter, document.document_id, document.attempt)
-    if not is_manual(message.raw_message):
-        log.info("already done", document_id=document.document_id, attempt=document.attempt)
-        return None
-    renewed = await open_next_attempt(engine, document.document_id, ended=document.attempt)
-    await start_attempt(engine, publisher, reporter, renewed)
-    return None
+    await publish_outcome(engine, reporter, *attempt.key)
+    was_for_this = message.raw_message.headers.get(ATTEMPT_HEADER) == attempt.attempt
+    if was_for_this or not is_manual(message.raw_message):
+        log.info("already_done", document_id=attempt.document_id, attempt=attempt.attempt)
+        return
+    renewed = await open_next_attempt(engine, attempt.document_id, ended=attempt.attempt)
+    await start_attempt(engine, reporter, renewed)

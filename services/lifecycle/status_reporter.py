@@ -16,7 +16,7 @@ class StatusReporter:
     """Reports as ``source``: ``api``, ``parser`` or ``embedder``. Methods raise Unavailable."""
 
     def __init__(self, publisher: Publisher, source: str) -> None:
-        self._publisher = publisher
+        self.publisher = publisher
         self._source = source
 
     async def report(
@@ -55,7 +55,7 @@ class StatusReporter:
 
     async def append(self, event: StatusEvent) -> None:
         """Append an event to the log."""
-        await self._publisher.event(event)
+        await self.publisher.event(event)
         log.info("status", document_id=event.document_id, attempt=event.attempt, status=event.status.value)
 
     def failure(self, document: DocumentAttempt, failure: DocumentFailed, stage: str) -> StatusEvent:

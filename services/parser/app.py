@@ -19,7 +19,6 @@ def create_app(settings: ParserSettings) -> AsgiFastStream:
         engine=stage.engine,
         objects=ObjectStore(settings.object_store_url),
         sandbox=_sandbox(settings),
-        publisher=stage.publisher,
         reporter=StatusReporter(stage.publisher, stage.spec.service),
         batch_chunks=settings.embed_batch_chunks,
     )

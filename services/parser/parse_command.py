@@ -10,116 +10,132 @@ from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts import stages
-from contracts.commands import StageCommand
-from contracts.failures import DocumentFailed, FailureCode
+from contracts.commands import Batching, StageCommand
+from contracts.failures import DocumentFailed, FailureCode, StagecastError
 from contracts.stages import StageSpec
-from contracts.statuses import Status
-from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
-from services.lifecycle.intake import resolve_command
+from contracts.statuses import SENTENCES, Status
+from services.lifecycle.attempt_statements import store_parsed
+from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
+from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import publish_outcome, record_failure
 from services.lifecycle.status_reporter import StatusReporter
-from services.parser.parse_result import ParseResult, read_result, waiting_batches, write_result
+from services.parser.parse_result import ParseResult, read_result
 from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
-from services.runtime.messaging.publisher import Publisher
+from services.runtime.errors import Superseded
 from services.runtime.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
 class ParseCommandHandler:
-    """What the parser works with."""
+    """Takes the commands of the stage ``spec``. What it can't do raises as its methods say."""
 
     spec: StageSpec
     engine: AsyncEngine
     objects: ObjectStore
     sandbox: Sandbox
-    publisher: Publisher
     reporter: StatusReporter
     batch_chunks: int
 
     async def handle(self, command: StageCommand, message: RabbitMessage) -> None:
-        """Take a delivery: parse what it asks for, unless that is done and nobody asks again."""
-        document = await resolve_command(self.engine, self.publisher, self.reporter, command, message)
-        if document is not None:
-            await self.parse(document)
-
-    async def parse(self, document: DocumentAttempt) -> None:
         """Parse a document unless that is done, say so, and ask for its chunks to be embedded.
 
         Raises Superseded when the document was deleted or started anew, Unavailable and its kin when a
         dependency is away. A document that can't be parsed is reported ``failed`` here, and is done.
         """
-        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
-            result = await read_result(connection, document)
-        with suppress(AlreadyParsed):
-            if result is None and not await self._parse_and_store(document):
+        async with resolved_command(self.engine, self.reporter, command, message) as resolved:
+            if resolved is None:
                 return
-        await self._hand_over(document)
+            connection, attempt = resolved
+            result = await read_result(connection, attempt)
+            if result is None:
+                await self._report(attempt, 0, 0)
+        with suppress(AlreadyParsed):
+            if result is None and not await self._parse_and_store(attempt):
+                return
+        await self._hand_over(attempt)
 
-    async def _parse_and_store(self, document: DocumentAttempt) -> bool:
+    async def _parse_and_store(self, attempt: DocumentAttempt) -> bool:
         """True when there are chunks now; False when the document failed, and was reported so."""
         started_at = datetime.now(UTC)
-        await self._report_progress(document)(0, 0)
         try:
-            parsed = await self._read_chunks(document)
+            parsed = await self._read_chunks(attempt)
         except DocumentFailed as failure:
-            await self._fail(document, failure)
+            await self._fail(attempt, failure)
             return False
-        async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
-            await write_result(connection, document, parsed, started_at, self.batch_chunks)
+        # One statement, which looks by itself whether the attempt is still the current one.
+        async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            is_current = await store_parsed(
+                connection,
+                attempt,
+                parsed.chunks,
+                page_count=parsed.page_count,
+                batching=Batching(len(parsed.chunks), self.batch_chunks),
+                details=_details(parsed),
+                started_at=started_at,
+            )
+        if not is_current:
+            raise Superseded(f"{attempt.document_id} attempt {attempt.attempt}")
         return True
 
-    async def _read_chunks(self, document: DocumentAttempt) -> ParsedDocument:
+    async def _read_chunks(self, attempt: DocumentAttempt) -> ParsedDocument:
         try:
-            async with self.objects.local_copy(document.document_id) as path:
-                return await self.sandbox.parse(path, document.file_type, self._report_progress(document))
+            async with self.objects.local_copy(attempt.document_id) as path:
+                return await self.sandbox.parse(path, attempt.file_type, self._on_progress(attempt))
         except FileNotFoundError as error:
             raise DocumentFailed(FailureCode.INTERNAL, "The document's bytes are gone.") from error
 
-    def _report_progress(self, document: DocumentAttempt) -> Callable[[int, int], Awaitable[None]]:
+    def _on_progress(self, attempt: DocumentAttempt) -> Callable[[int, int], Awaitable[None]]:
         async def report(pages_done: int, page_count: int) -> None:
-            metadata: dict[str, JsonValue] = {}
-            message = "The document is being parsed."
-            if page_count:
-                metadata |= {"pagesDone": pages_done, "pageCount": page_count}
-                message = f"{pages_done} of {page_count} pages are parsed."
-            async with locked_attempt(self.engine, document.document_id, document.attempt) as (connection, _):
-                await _refuse_parsed(connection, document)
-                await self.reporter.report(document, Status.PARSING, message, metadata, progress=pages_done)
+            async with locked_attempt(self.engine, *attempt.key) as (connection, _):
+                await _refuse_parsed(connection, attempt)
+                await self._report(attempt, pages_done, page_count)
 
         return report
 
-    async def _fail(self, document: DocumentAttempt, failure: DocumentFailed) -> None:
-        key = (document.document_id, document.attempt)
-        async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
-            await _refuse_parsed(connection, document)
-            await record_failure(connection, self.reporter, document, failure, self.spec.stage)
-        await publish_outcome(self.engine, self.reporter, *key)
+    async def _report(self, attempt: DocumentAttempt, pages_done: int, page_count: int) -> None:
+        metadata: dict[str, JsonValue] = {}
+        message = SENTENCES[Status.PARSING]
+        if page_count:
+            metadata = {"pagesDone": pages_done, "pageCount": page_count}
+            message = f"{pages_done} of {page_count} pages are parsed."
+        await self.reporter.report(attempt, Status.PARSING, message, metadata, progress=pages_done)
 
-    async def _hand_over(self, document: DocumentAttempt) -> None:
-        # Alone, so that ``parsed`` follows every ``parsing``, also one by a worker that was taken for dead.
-        key = (document.document_id, document.attempt)
-        async with locked_attempt(self.engine, *key, exclusive=True) as (connection, _):
+    async def _fail(self, attempt: DocumentAttempt, failure: DocumentFailed) -> None:
+        async with locked_attempt(self.engine, *attempt.key, lock=Lock.EXCLUSIVE) as (connection, _):
+            await _refuse_parsed(connection, attempt)
+            await record_failure(connection, self.reporter, attempt, failure, self.spec.stage)
+        await publish_outcome(self.engine, self.reporter, *attempt.key)
+
+    async def _hand_over(self, attempt: DocumentAttempt) -> None:
+        # Exclusive, so that ``parsed`` follows every ``parsing``, also one by a worker that was taken for dead.
+        async with locked_attempt(self.engine, *attempt.key, lock=Lock.EXCLUSIVE) as (connection, _):
             # Locked, so that ``parsed`` is never repeated once an embedder has said ``embedding``.
-            result = await read_result(connection, document, lock=True)
+            result = await read_result(connection, attempt, lock=True)
             if result is None:
                 raise RuntimeError("an attempt that was stored is gone")
             if not result.embedding_has_started:
-                await self.reporter.report(document, Status.PARSED, _sentence(result), _counts(result))
-            waiting = await waiting_batches(connection, document, result)
-        if following := stages.following(self.spec):
-            for command in following.command.for_attempt(*key, result.batching):
-                if command.part in waiting:
-                    await self.publisher.command(command)
+                await self.reporter.report(attempt, Status.PARSED, _sentence(result), _counts(result))
+        following = stages.following(self.spec)
+        if following is None:
+            return
+        for command in following.command.for_attempt(*attempt.key, result.batching):
+            if command.part in result.waiting_batches:
+                await self.reporter.publisher.command(command)
 
 
-class AlreadyParsed(Exception):
+class AlreadyParsed(StagecastError):
     """Another worker has stored the result: a delivery may come again while the first still works on it."""
 
 
-async def _refuse_parsed(connection: AsyncConnection, document: DocumentAttempt) -> None:
-    if await read_result(connection, document) is not None:
+async def _refuse_parsed(connection: AsyncConnection, attempt: DocumentAttempt) -> None:
+    if await read_result(connection, attempt) is not None:
         raise AlreadyParsed
+
+
+def _details(parsed: ParsedDocument) -> dict[str, object]:
+    failed = {"pagesFailed": list(parsed.pages_failed)} if parsed.pages_failed else {}
+    return {**parsed.metadata, **failed}
 
 
 def _counts(result: ParseResult) -> dict[str, JsonValue]:

@@ -31,7 +31,7 @@ class Unavailable(Transient):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed later without anybody changing it."""
+    """Return whether the same work may succeed later without anybody changing it."""
     if isinstance(error, (Transient, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):
         return True
     if isinstance(error, DBAPIError):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -40,17 +41,24 @@ class ObjectStore:
     async def local_copy(self, document_id: str) -> AsyncIterator[Path]:
         """A path under which this process and its children can read an object.
 
-        The file has no name of its own, so that not even SIGKILL leaves it behind. Raises FileNotFoundError
+        A copy has no name of its own, so that not even SIGKILL leaves it behind. Raises FileNotFoundError
         when there is no such object, Unavailable when none is there because their disk is gone.
         """
         if self._directory is not None and not self._directory.is_dir():
             raise Unavailable("object store", f"{self._directory} is gone")
-        answer = await obstore.get_async(self._store, _key(document_id))
-        with TemporaryFile(prefix="stagecast-") as file:
-            async for part in answer.stream(PART_BYTES):
-                file.write(part)
-            file.flush()
+        with await self._open(document_id) as file:
             yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+
+    async def _open(self, document_id: str) -> IO[bytes]:
+        if self._directory is not None:
+            # The object itself, open: what is deleted meanwhile can be read to its end all the same.
+            return (self._directory / document_id).open("rb")
+        answer = await obstore.get_async(self._store, _key(document_id))
+        file = TemporaryFile(prefix="stagecast-")  # noqa: SIM115 - whoever opened it closes it
+        async for part in answer.stream(PART_BYTES):
+            file.write(part)
+        file.flush()
+        return file
 
     async def delete(self, document_id: str) -> None:
         """Remove an object, and what an upload of it that was killed has left; nothing where there is none."""

@@ -52,12 +52,12 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 async def test_an_attempt_is_announced_before_it_is_asked_for(engine: AsyncEngine) -> None:
     recorder = Recorder()
-    await start_attempt(engine, recorder, StatusReporter(recorder, "api"), DOCUMENT)
+    await start_attempt(engine, StatusReporter(recorder, "api"), DOCUMENT)
     assert recorder.published == ["document_processing", "ParseDocument"]
 
 
 @pytest.mark.parametrize(
-    "meanwhile", [{"deleted_at": func.now()}, {"attempt": 2}, {"ending": {"status": "failed"}}]
+    "meanwhile", [{"deleted_at": func.now()}, {"attempt": 2}, {"outcome": {"status": "failed"}}]
 )
 async def test_nothing_is_said_of_a_document_that_was_deleted_or_moved_on_meanwhile(
     engine: AsyncEngine, meanwhile: dict[str, object]
@@ -65,7 +65,7 @@ async def test_nothing_is_said_of_a_document_that_was_deleted_or_moved_on_meanwh
     async with engine.begin() as connection:
         await connection.execute(update(documents).values(**meanwhile))
     recorder = Recorder()
-    await start_attempt(engine, recorder, StatusReporter(recorder, "api"), DOCUMENT)
+    await start_attempt(engine, StatusReporter(recorder, "api"), DOCUMENT)
     assert recorder.published == []
 
 
@@ -74,7 +74,7 @@ async def test_an_attempt_begins_though_the_end_of_the_last_is_being_announced(e
         await connection.execute(select(documents.c.attempt).with_for_update(key_share=True, read=True))
         beginning = asyncio.create_task(open_next_attempt(engine, "document", ended=1))
         await asyncio.wait([beginning], timeout=0.2)
-        await connection.execute(update(documents).values(announced_at=func.now()))
+        await connection.execute(update(documents).values(outcome_published_at=func.now()))
 
     assert (await beginning).attempt == 2
 

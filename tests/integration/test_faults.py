@@ -192,7 +192,7 @@ def test_a_retry_that_comes_late_does_not_begin_a_finished_document_again(frail:
     waited = {"x-death": [{"queue": "stagecast.parse.retry.5", "reason": "expired", "count": 1}]}
     body = {"documentId": document_id, "attempt": 1}
     on_channel(frail, Put(PARSE, body, headers=waited, app_id="stagecast.parser"))
-    until(lambda: says(frail.log("parser"), "already done", document_id))
+    until(lambda: says(frail.log("parser"), "already_done", document_id))
     assert frail.document(document_id)["attempt"] == 1
 
 

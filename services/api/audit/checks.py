@@ -1,39 +1,42 @@
 """What the audit asks the database: each statement yields a document's id and what is wrong with it, or nothing."""
 
-STUCK = """
+from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED
+
+STUCK = f"""
 SELECT document_id, status || ' since ' || updated_at FROM documents
-WHERE sha256 IS NOT NULL AND deleted_at IS NULL AND announced_at IS NULL
-  AND greatest(updated_at, attempted_at, reminded_at) < now() - :tolerance
-"""
+WHERE {IS_UPLOADED} AND {IS_ALIVE} AND outcome_published_at IS NULL
+  AND greatest(updated_at, attempted_at, resent_at) < now() - :tolerance
+"""  # noqa: S608 - of constants
 UNDELETED = (
     "SELECT document_id, 'deleted at ' || deleted_at FROM documents WHERE deleted_at < now() - :tolerance"
 )
-CONTRADICTED = """
-SELECT document_id, 'ended as ' || (ending ->> 'status') || ', shown as ' || status FROM documents
-WHERE sha256 IS NOT NULL AND deleted_at IS NULL AND announced_at < now() - :tolerance
-  AND (ending ->> 'status' <> status OR status_attempt <> attempt)
-"""
-INCOMPLETE = """
+CONTRADICTED = f"""
+SELECT document_id, 'ended as ' || (outcome ->> 'status') || ', shown as ' || status FROM documents
+WHERE {IS_UPLOADED} AND {IS_ALIVE} AND outcome_published_at < now() - :tolerance
+  AND (outcome ->> 'status' <> status OR status_attempt <> attempt)
+"""  # noqa: S608 - of constants
+INCOMPLETE = f"""
 SELECT document_id, concat_ws(', ', 'told ' || told, 'parsed ' || parsed, 'chunks ' || chunks,
   'last index ' || last, 'vectors ' || vectors)
 FROM (
-  SELECT d.document_id, (d.ending -> 'metadata' ->> 'embeddingCount')::int AS told, a.chunk_count AS parsed,
-    (SELECT count(*) FROM chunks c WHERE c.document_id = d.document_id AND c.attempt = a.attempt) AS chunks,
-    (SELECT max(index) FROM chunks c WHERE c.document_id = d.document_id AND c.attempt = a.attempt) AS last,
-    (SELECT count(*) FROM embeddings e WHERE e.document_id = d.document_id AND e.attempt = a.attempt) AS vectors
-  FROM documents d LEFT JOIN attempts a ON a.document_id = d.document_id AND a.attempt = d.visible_attempt
-  WHERE d.sha256 IS NOT NULL AND d.deleted_at IS NULL AND d.ending ->> 'status' = 'embedded'
-    AND (d.visible_attempt = d.attempt) IS TRUE
+  SELECT documents.document_id, (outcome -> 'metadata' ->> 'embeddingCount')::int AS told, a.chunk_count AS parsed,
+    (SELECT count(*) FROM chunks c WHERE (c.document_id, c.attempt) = (a.document_id, a.attempt)) AS chunks,
+    (SELECT max(index) FROM chunks c WHERE (c.document_id, c.attempt) = (a.document_id, a.attempt)) AS last,
+    (SELECT count(*) FROM embeddings e WHERE (e.document_id, e.attempt) = (a.document_id, a.attempt)) AS vectors
+  FROM documents
+  LEFT JOIN attempts a ON a.document_id = documents.document_id AND a.attempt = documents.visible_attempt
+  WHERE {IS_UPLOADED} AND {IS_ALIVE} AND documents.outcome ->> 'status' = 'embedded'
+    AND (documents.visible_attempt = documents.attempt) IS TRUE
 ) counted
 WHERE NOT (told = parsed AND parsed = chunks AND chunks = vectors AND last = chunks - 1 AND chunks > 0) IS TRUE
 UNION ALL
 SELECT document_id, 'embedded, but not visible' FROM documents
-WHERE ending ->> 'status' = 'embedded' AND deleted_at IS NULL AND visible_attempt IS DISTINCT FROM attempt
-"""
+WHERE outcome ->> 'status' = 'embedded' AND {IS_ALIVE} AND visible_attempt IS DISTINCT FROM attempt
+"""  # noqa: S608 - of constants
 LEFT_BEHIND = """
 SELECT a.document_id, 'attempt ' || a.attempt || ' has chunks and nobody sees them'
-FROM attempts a JOIN documents d USING (document_id)
-WHERE d.announced_at < now() - :tolerance AND a.attempt IS DISTINCT FROM d.visible_attempt
+FROM attempts a JOIN documents USING (document_id)
+WHERE documents.outcome_published_at < now() - :tolerance AND a.attempt IS DISTINCT FROM documents.visible_attempt
 """
 STALE_UPLOADS = """
 SELECT document_id, 'reserved at ' || reserved_at FROM upload_reservations
@@ -43,7 +46,7 @@ WHERE reserved_at < now() - :tolerance - interval '1 hour'
 CHECKS = {
     "stuck": STUCK,
     "deletion unfinished": UNDELETED,
-    "ending contradicted": CONTRADICTED,
+    "outcome contradicted": CONTRADICTED,
     "chunks incomplete": INCOMPLETE,
     "chunks left behind": LEFT_BEHIND,
     "upload left behind": STALE_UPLOADS,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, false, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import topology
@@ -23,6 +23,7 @@ from services.api.log.stream_consumer import append_marker, consume_stream
 from services.api.projection.projection_position import read_position
 from services.api.projection.reducer import DocumentState, replay_states
 from services.api.recovery.dead_letters import DeadLetterQueues
+from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents, upload_reservations
 from services.runtime.messaging.connection import broker_connection
 from services.runtime.object_store import ObjectStore
 
@@ -160,7 +161,7 @@ async def _projected(engine: AsyncEngine, marker: Position) -> dict[str, _Projec
     """Each row when the projection was at the marker or further."""
     columns = ", ".join(_STATE)
     query = text(
-        f"SELECT document_id, CASE WHEN sha256 IS NOT NULL THEN created_at END, attempt, {columns} FROM documents"  # noqa: S608 - ours
+        f"SELECT document_id, CASE WHEN {IS_UPLOADED} THEN created_at END, attempt, {columns} FROM documents"  # noqa: S608 - ours
     )
     while True:
         async with engine.connect() as connection:
@@ -191,14 +192,14 @@ def _brief(state: DocumentState | None) -> str:
 
 
 async def _compare_objects(result: Audit, engine: AsyncEngine, objects: ObjectStore) -> None:
-    query = text(
-        "SELECT document_id, deleted_at IS NULL AND created_at < :began FROM documents WHERE sha256 IS NOT NULL"
-        " UNION ALL SELECT document_id, false FROM upload_reservations"
+    query = select(documents.c.document_id, IS_ALIVE & (documents.c.created_at < bindparam("began"))).where(
+        IS_UPLOADED
     )
+    reserved = select(upload_reservations.c.document_id, false())
     began = datetime.now(UTC)
     stored = {document_id async for document_id in objects.ids()}
     async with engine.connect() as connection:
-        rows = await connection.execute(query, {"began": began})
+        rows = await connection.execute(query.union_all(reserved), {"began": began})
         known: dict[str, bool] = dict(rows.tuples().all())
     result.counts["objects"] = len(stored)
     if stored - known.keys():  # or they were deleted while we looked
@@ -215,8 +216,8 @@ async def _look_at_queues(result: Audit, engine: AsyncEngine, rabbitmq_url: str)
             if queue is not topology.LOG:
                 declared = await channel.get_queue(queue.name)
                 result.counts[f"in {queue.name}"] = declared.declaration_result.message_count or 0
-    query = text(
-        "SELECT status FROM documents WHERE document_id = :id AND deleted_at IS NULL AND sha256 IS NOT NULL"
+    query = select(documents.c.status).where(
+        documents.c.document_id == bindparam("id"), IS_ALIVE, IS_UPLOADED
     )
     for letter in await DeadLetterQueues(engine, rabbitmq_url).read():
         async with engine.connect() as database:

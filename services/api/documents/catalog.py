@@ -24,7 +24,7 @@ from services.api.documents.views import (
 )
 from services.api.http.problems import Problem
 from services.api.projection.projection_position import read_position
-from services.runtime.database.tables import chunks, documents
+from services.runtime.database.tables import IS_ALIVE, chunks, documents
 
 _CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
 NO_SUCH_DOCUMENT = "There is no such document."
@@ -79,7 +79,7 @@ async def list_chunks(
 ) -> ChunkPage:
     """The chunks after index ``after`` of the attempt that is shown: the searchable one, else the newest."""
     shown = select(documents.c.visible_attempt, documents.c.attempt).where(
-        documents.c.document_id == document_id, documents.c.deleted_at.is_(None), caller.visible()
+        documents.c.document_id == document_id, IS_ALIVE, caller.visible()
     )
     async with engine.connect() as connection:
         row = (await connection.execute(shown)).one_or_none()
@@ -100,7 +100,7 @@ async def list_chunks(
 
 
 def _visible(caller: Caller) -> Select[tuple[object, ...]]:
-    return select(*COLUMNS).where(documents.c.deleted_at.is_(None), caller.visible())
+    return select(*COLUMNS).where(IS_ALIVE, caller.visible())
 
 
 def _shown_status(statuses: Sequence[Status]) -> ColumnElement[bool]:

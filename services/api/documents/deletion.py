@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import DocumentDeleted
@@ -11,14 +10,14 @@ from services.api.access.caller import Caller
 from services.api.documents.catalog import NO_SUCH_DOCUMENT
 from services.api.documents.owners import note
 from services.api.http.problems import Problem
-from services.runtime.database.tables import documents
+from services.lifecycle.document_statements import mark_deleted, remove_document
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """What deleting works with."""
+    """Deletes documents at once, and ends deletions that were cut short."""
 
     engine: AsyncEngine
     objects: ObjectStore
@@ -26,17 +25,10 @@ class Deletion:
 
     async def delete(self, caller: Caller, document_id: str) -> None:
         """Delete a document that the caller may see; raises Problem 404, Unavailable."""
-        lock = (
-            select(documents.c.owner_id, documents.c.sha256)
-            .where(documents.c.document_id == document_id, documents.c.deleted_at.is_(None), caller.visible())
-            .with_for_update()
-        )
-        mark = update(documents).where(documents.c.document_id == document_id).values(deleted_at=func.now())
         async with self.engine.begin() as connection:
-            row = (await connection.execute(lock)).one_or_none()
+            row = await mark_deleted(connection, document_id, caller.visible())
             if row is None:
                 raise Problem(404, NO_SUCH_DOCUMENT)
-            await connection.execute(mark)
             if row.owner_id is not None:  # of whom reports that come later are as well
                 await connection.execute(note(document_id, row.owner_id))
         await self.finish(document_id, row.owner_id, is_uploaded=row.sha256 is not None)
@@ -49,4 +41,4 @@ class Deletion:
         if is_uploaded:  # else its id is a producer's, and need not be a name that the store takes
             await self.objects.delete(document_id)
         async with self.engine.begin() as connection:
-            await connection.execute(delete(documents).where(documents.c.document_id == document_id))
+            await remove_document(connection, document_id)

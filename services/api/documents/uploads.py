@@ -4,42 +4,44 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
-from contracts.statuses import SENTENCES, Status
 from services.api.access.caller import Caller
 from services.api.documents.admission import Admission
 from services.api.documents.multipart import IncomingFile
+from services.api.documents.views import DocumentView, view_of_upload
 from services.api.http.problems import Problem
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
+from services.lifecycle.document_statements import insert_uploaded, mark_deleted
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.database.tables import documents, upload_reservations
+from services.runtime.database.engine import autocommit
+from services.runtime.database.tables import upload_reservations
 from services.runtime.errors import Superseded, Unavailable
-from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.asyncio_guards import forget
 
 DATABASE_SECONDS = 2.0
 """How long an upload waits for the database before its body is read."""
 
+_RESERVE = insert(upload_reservations).values(document_id=bindparam("document_id"))
+
 
 @dataclass(frozen=True)
 class Uploads:
-    """What accepting documents works with."""
+    """Takes files in, and begins with documents again."""
 
     engine: AsyncEngine
     objects: ObjectStore
-    publisher: Publisher
     reporter: StatusReporter
     admission: Admission
     upload_seconds: float
 
-    async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, bool]:
-        """Store a file and begin its way; the document's id, and whether it is new.
+    async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
+        """Store a file and begin its way; the document's id and, if it is new, the document.
 
         The same bytes by the same owner give the document that is there already. Raises Problem for a file
         that is refused, Unavailable when a dependency is away: before the body is read if that is known by
@@ -49,23 +51,22 @@ class Uploads:
         document_id = str(uuid7())
         await self._reserve(document_id)
         await self._store(document_id, file)
-        document = DocumentAttempt(
-            document_id, 1, caller.owner_id, file.filename, file.file_type, file.size, is_done=False
-        )
-        existing = await self._insert(document, file.sha256)
+        attempt = DocumentAttempt(document_id, 1, caller.owner_id, file.filename, file.file_type, file.size)
+        now = datetime.now(UTC)
+        existing = await self._insert(attempt, file.sha256, now)
         if existing:
             await forget_upload(self.engine, self.objects, document_id)
-            return existing, False
-        await self._launch_or_withdraw(document)
-        return document_id, True
+            return existing, None
+        await self._start_or_withdraw(attempt)
+        return document_id, view_of_upload(attempt, file.sha256, now)
 
     async def begin_again(self, document_id: str, attempt: int) -> None:
         """Start the attempt after ``attempt``; raises Problem 409 when another has begun meanwhile."""
         try:
-            document = await open_next_attempt(self.engine, document_id, ended=attempt)
+            opened = await open_next_attempt(self.engine, document_id, ended=attempt)
         except Superseded as error:
             raise Problem(409, "The document is being processed.") from error
-        await start_attempt(self.engine, self.publisher, self.reporter, document)
+        await start_attempt(self.engine, self.reporter, opened)
 
     async def _reserve(self, document_id: str) -> None:
         reserving = asyncio.ensure_future(self._insert_reservation(document_id))
@@ -78,8 +79,8 @@ class Uploads:
         reserving.result()
 
     async def _insert_reservation(self, document_id: str) -> None:
-        async with self.engine.begin() as connection:
-            await connection.execute(insert(upload_reservations).values(document_id=document_id))
+        async with autocommit(self.engine).connect() as connection:
+            await connection.execute(_RESERVE, {"document_id": document_id})
 
     async def _store(self, document_id: str, file: IncomingFile) -> None:
         try:
@@ -91,34 +92,34 @@ class Uploads:
             await forget_upload(self.engine, self.objects, document_id)
             raise
 
-    async def _insert(self, document: DocumentAttempt, sha256: str) -> str | None:
+    async def _insert(self, attempt: DocumentAttempt, sha256: str, now: datetime) -> str | None:
         """Insert the row, or return the id of the document that has this owner and content already."""
         while True:
-            async with self.engine.begin() as connection:
-                if await _insert_row(connection, document, sha256):
-                    await _use_reservation(connection, document.document_id)
-                    return None
-                existing = await _find_content(connection, document.owner_id, sha256)
-                if existing:  # else it was deleted in between
-                    return existing
+            async with autocommit(self.engine).connect() as connection:
+                inserted = await insert_uploaded(connection, attempt, sha256, now)
+            if not inserted.is_reserved:
+                raise Unavailable("object store", "the upload took so long that its bytes were removed")
+            if inserted.is_stored:
+                return None
+            if inserted.existing:  # else it is not committed yet, or was deleted in between
+                return inserted.existing
 
-    async def _launch_or_withdraw(self, document: DocumentAttempt) -> None:
+    async def _start_or_withdraw(self, attempt: DocumentAttempt) -> None:
         try:
-            await start_attempt(self.engine, self.publisher, self.reporter, document)
+            await start_attempt(self.engine, self.reporter, attempt)
         except Unavailable:
-            await withdraw(self.engine, document)
+            await withdraw(self.engine, attempt.document_id)
             raise
 
 
-async def withdraw(engine: AsyncEngine, document: DocumentAttempt) -> None:
+async def withdraw(engine: AsyncEngine, document_id: str) -> None:
     """Mark a document that the broker did not take as deleted; the uploader is told to come back.
 
     Its first event, or its command, may be with the broker all the same: the sweeper says that it is deleted, and
     removes the rest.
     """
-    mark = update(documents).where(documents.c.document_id == document.document_id)
     async with engine.begin() as connection:
-        await connection.execute(mark.values(deleted_at=func.now()))
+        await mark_deleted(connection, document_id)
 
 
 async def forget_upload(engine: AsyncEngine, objects: ObjectStore, document_id: str) -> None:
@@ -128,42 +129,3 @@ async def forget_upload(engine: AsyncEngine, objects: ObjectStore, document_id: 
         await connection.execute(
             delete(upload_reservations).where(upload_reservations.c.document_id == document_id)
         )
-
-
-async def _use_reservation(connection: AsyncConnection, document_id: str) -> None:
-    used = delete(upload_reservations).where(upload_reservations.c.document_id == document_id)
-    if (await connection.execute(used)).rowcount != 1:
-        raise Unavailable("object store", "the upload took so long that its bytes were removed")
-
-
-async def _insert_row(connection: AsyncConnection, document: DocumentAttempt, sha256: str) -> bool:
-    now = datetime.now(UTC)
-    statement = (
-        insert(documents)
-        .values(
-            document_id=document.document_id,
-            owner_id=document.owner_id,
-            filename=document.filename,
-            file_type=document.file_type,
-            size=document.size,
-            sha256=sha256,
-            created_at=now,
-            attempted_at=now,
-            status=Status.PARSING_STARTED.value,
-            status_attempt=1,
-            message=SENTENCES[Status.PARSING_STARTED],
-            updated_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(documents.c.document_id)
-    )
-    return (await connection.execute(statement)).one_or_none() is not None
-
-
-async def _find_content(connection: AsyncConnection, owner_id: str | None, sha256: str) -> str | None:
-    query = select(documents.c.document_id).where(
-        func.coalesce(documents.c.owner_id, "") == (owner_id or ""),
-        documents.c.sha256 == sha256,
-        documents.c.deleted_at.is_(None),
-    )
-    return (await connection.execute(query)).scalar_one_or_none()

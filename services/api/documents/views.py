@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from contracts.statuses import SENTENCES, TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
+from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.database.tables import documents
 
 Json = dict[str, JsonValue]
@@ -89,6 +90,21 @@ class ChunkPage(WireModel):
     next_cursor: str | None
 
 
+def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> DocumentView:
+    """A document that was uploaded just now."""
+    return DocumentView(
+        document_id=attempt.document_id,
+        filename=attempt.filename,
+        file_type=attempt.file_type,
+        size=attempt.size,
+        sha256=sha256,
+        owner_id=attempt.owner_id,
+        attempt=attempt.attempt,
+        created_at=now,
+        **_just_begun(now),
+    )
+
+
 def document_view(row: Row[Any]) -> DocumentView:
     """A row of ``COLUMNS`` as people see it.
 
@@ -102,7 +118,7 @@ def document_view(row: Row[Any]) -> DocumentView:
     return DocumentView(**values)
 
 
-def _just_begun(at: datetime) -> dict[str, object]:
+def _just_begun(at: datetime) -> dict[str, Any]:
     counts = dict.fromkeys(("page_count", "chunk_count", "embedded_count"))
     return {
         "status": Status.PARSING_STARTED,

@@ -3,41 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.statuses import Status
 from services.api.projection.reducer import DocumentState, storable
-from services.runtime.database.tables import documents
+from services.lifecycle.document_statements import (
+    PROJECTED,
+    project_reported,
+    project_uploaded,
+    remove_reported,
+)
+from services.runtime.database.tables import IS_UPLOADED, documents
 
-_FIELDS = tuple(DocumentState.__dataclass_fields__)
-_NAMED = ("filename", "file_type")
-_OF_EVENTS = ("owner_id", "attempt", *_NAMED, *_FIELDS)
-
-# Built once: building a statement costs more than sending it.
+# Made once: making a statement costs more than sending it.
 _READ = select(
     documents.c.document_id,
-    documents.c.sha256.is_not(None),
+    IS_UPLOADED,
     documents.c.attempt,
-    *(documents.c[name] for name in _FIELDS),
+    *(documents.c[name] for name in DocumentState.__dataclass_fields__),
 ).where(documents.c.document_id.in_(bindparam("ids", expanding=True)))
-_UPDATE = (
-    update(documents)
-    .where(documents.c.document_id == bindparam("key"))
-    .values({name: bindparam(name) for name in _FIELDS})
-)
-_DELETE = delete(documents).where(
-    documents.c.document_id.in_(bindparam("ids", expanding=True)), documents.c.sha256.is_(None)
-)
-_INSERT = insert(documents).values(
-    {name: bindparam(name) for name in ("document_id", "created_at", "attempted_at", *_OF_EVENTS)}
-)
-_UPSERT = _INSERT.on_conflict_do_update(
-    index_elements=["document_id"],
-    set_={name: _INSERT.excluded[name] for name in _OF_EVENTS}
-    | {name: func.coalesce(_INSERT.excluded[name], documents.c[name]) for name in _NAMED},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +57,15 @@ async def write_rows(
     gone = [key for key, row in before.items() if key not in after and not row.is_uploaded]
     # One by one: psycopg sends many at once as a pipeline, and one that is cancelled raises anything but that.
     for key in of_stages:
-        await connection.execute(_UPDATE, {"key": key, **_columns(changed[key])})
+        await project_uploaded(connection, key, _columns(changed[key]))
     for key in reported:
-        await connection.execute(_UPSERT, _reported(key, changed[key]))
+        await project_reported(connection, _reported(key, changed[key]))
     if gone:
-        await connection.execute(_DELETE, {"ids": gone})
+        await remove_reported(connection, gone)
 
 
 def _columns(state: DocumentState) -> dict[str, object]:
-    return {name: getattr(state, name) for name in _FIELDS}
+    return {name: getattr(state, name) for name in PROJECTED}
 
 
 def _reported(document_id: str, state: DocumentState) -> dict[str, object]:

@@ -11,8 +11,6 @@ from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from contracts.events import DocumentDeleted
-from contracts.statuses import TERMINAL, Status
 from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
@@ -27,11 +25,10 @@ from services.runtime.process.logging import get_logger
 IDLE_SECONDS = 5.0
 PAUSE_SECONDS = 0.3
 GATHER_SECONDS = 1.0
-"""Between batches of mere progress: a transaction costs as much for one event as for fifty."""
+"""Between batches: a transaction costs as much for one event as for fifty."""
 GATHER_ENTRIES = 500
 PATIENCE_SECONDS = 2.0
 """How long a read waits for the projector; then it gets what there is, with its position."""
-URGENT = TERMINAL | {Status.PARSING_STARTED}
 
 log = get_logger(__name__)
 
@@ -80,18 +77,18 @@ class Projector:
         reached = await project_next(self._engine, self._log, position)
         if reached != position:
             await self._arrive(reached)
-            await self._rest(reached)
+            await self._rest()
 
     async def _arrive(self, reached: Position) -> None:
         async with self._has_reached:
             self._reached = reached
             self._has_reached.notify_all()
 
-    async def _rest(self, reached: Position) -> None:
-        """Let progress gather, until somebody waits for it."""
+    async def _rest(self) -> None:
+        """Let events gather, until somebody waits for them."""
         if self._is_at(min(self._wanted, self._log.head.offset)):
             self._is_asked.clear()
-        rests = [asyncio.create_task(one) for one in (gather(self._log, reached), self._is_asked.wait())]
+        rests = [asyncio.create_task(one) for one in (gather(self._log), self._is_asked.wait())]
         try:
             await asyncio.wait(rests, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -133,22 +130,13 @@ async def _apply_first(engine: AsyncEngine, position: Position, entry: Entry) ->
         return await apply(engine, position, entry.position, ())
 
 
-async def gather(event_log: EventLog, position: Position, seconds: float = GATHER_SECONDS) -> None:
-    """Let progress gather after a batch, but not the beginning or the end of a document."""
+async def gather(event_log: EventLog, seconds: float = GATHER_SECONDS) -> None:
+    """Let events gather after a batch: nobody waits for them, or ``catch_up`` would have said so."""
+    ring, full = event_log.ring, event_log.ring.end + GATHER_ENTRIES
     deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0 and await event_log.wait(position, left):
-        ring = event_log.ring
-        cursor = ring.locate(position)
-        if not isinstance(cursor, int) or ring.end - cursor > GATHER_ENTRIES:
+    while (left := deadline - time.monotonic()) > 0 and await event_log.wait(event_log.head, left):
+        if event_log.ring is not ring or ring.end > full:
             return
-        if any(_is_urgent(entry) for entry in ring.entries(cursor, GATHER_ENTRIES)):
-            return
-        position = ring.head
-
-
-def _is_urgent(entry: Entry) -> bool:
-    event = entry.event
-    return isinstance(event, DocumentDeleted) or (event is not None and event.status in URGENT)
 
 
 async def apply(

@@ -51,7 +51,7 @@ def dead_letter_router(engine: AsyncEngine, reporter: StatusReporter) -> RabbitR
                 return
             # Given back it would meet the bug for ever, and ten of them would keep all others from being reported.
             # The dead letter itself is in its stage's queue, and its document is one that the sweeper asks about.
-            log.exception("a dead letter could not be reported")
+            log.exception("dead_letter_report_met_a_bug")
         await message.ack()
 
     return router

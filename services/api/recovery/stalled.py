@@ -6,18 +6,19 @@ patience doubles, so that a long queue is not made longer, and after the last ti
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import stages
 from contracts.failures import DocumentFailed, FailureCode
 from contracts.statuses import Status
+from services.lifecycle.attempts import send_command
 from services.lifecycle.document_attempt import locked_attempt
+from services.lifecycle.document_statements import count_resend
 from services.lifecycle.outcome import fail
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.database.tables import documents
+from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents
 from services.runtime.errors import Superseded
-from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.logging import get_logger
 
 MAX_RESENDS = 6
@@ -31,44 +32,31 @@ GIVEN_UP = DocumentFailed(
 log = get_logger(__name__)
 
 
-async def resend_stalled(
-    engine: AsyncEngine, publisher: Publisher, reporter: StatusReporter, silence: timedelta
-) -> int:
+async def resend_stalled(engine: AsyncEngine, reporter: StatusReporter, silence: timedelta) -> int:
     """Send the command of silent documents again, or fail them; how many there were. Raises Unavailable."""
     heard = func.greatest(
-        documents.c.updated_at, documents.c.attempted_at, documents.c.commanded_at, documents.c.reminded_at
+        documents.c.updated_at, documents.c.attempted_at, documents.c.commanded_at, documents.c.resent_at
     )
     query = (
-        select(documents.c.document_id, documents.c.attempt, documents.c.reminders)
-        .where(documents.c.sha256.is_not(None), documents.c.deleted_at.is_(None))
-        .where(documents.c.ending.is_(None), documents.c.commanded_at.is_not(None))
-        .where(heard < func.now() - func.power(2, documents.c.reminders) * silence)
+        select(documents.c.document_id, documents.c.attempt, documents.c.resend_count)
+        .where(IS_UPLOADED, IS_ALIVE, documents.c.outcome.is_(None), documents.c.commanded_at.is_not(None))
+        .where(heard < func.now() - func.power(2, documents.c.resend_count) * silence)
         .limit(BATCH)
     )
     async with engine.connect() as connection:
         rows = (await connection.execute(query)).all()
-    for document_id, attempt, reminders in rows:
-        log.warning("nothing was heard of a document", document_id=document_id, reminders=reminders)
-        if reminders >= MAX_RESENDS:
+    for document_id, attempt, resends in rows:
+        log.warning("document_stalled", document_id=document_id, attempt=attempt, resends=resends)
+        if resends >= MAX_RESENDS:
             await _give_up(engine, reporter, document_id, attempt)
-        elif await _count(engine, document_id, attempt, reminders):
-            # The parser finds what is stored already, and hands on what is not embedded yet.
-            for command in stages.first().command.for_attempt(document_id, attempt):
-                await publisher.command(command)
+        elif await _count(engine, document_id, attempt, resends):
+            await send_command(reporter.publisher, document_id, attempt)
     return len(rows)
 
 
-async def _count(engine: AsyncEngine, document_id: str, attempt: int, reminders: int) -> bool:
-    """Note a reminder; False when another replica was faster."""
-    note = (
-        update(documents)
-        .where(documents.c.document_id == document_id, documents.c.attempt == attempt)
-        .where(documents.c.reminders == reminders)
-        .values(reminders=reminders + 1, reminded_at=func.now())
-        .returning(documents.c.document_id)
-    )
+async def _count(engine: AsyncEngine, document_id: str, attempt: int, resends: int) -> bool:
     async with engine.begin() as connection:
-        return (await connection.execute(note)).one_or_none() is not None
+        return await count_resend(connection, document_id, attempt, resends)
 
 
 async def _give_up(engine: AsyncEngine, reporter: StatusReporter, document_id: str, attempt: int) -> None:

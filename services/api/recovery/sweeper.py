@@ -1,4 +1,4 @@
-"""Ends what a crash left half done: documents whose send_command was never sent or got lost, deletions, uploads.
+"""Ends what a crash left half done: documents whose command was never sent or got lost, deletions, uploads.
 
 Every step may run on several replicas at once, and twice: all that it does is safe to repeat.
 """
@@ -17,13 +17,17 @@ from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
 from services.api.recovery.stalled import resend_stalled
-from services.lifecycle.attempts import send_command, start_attempt
+from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.database.tables import documents, upload_reservations, webhook_receipts
-from services.runtime.errors import Superseded
-from services.runtime.messaging.publisher import Publisher
+from services.runtime.database.tables import (
+    IS_ALIVE,
+    IS_UPLOADED,
+    documents,
+    upload_reservations,
+    webhook_receipts,
+)
 from services.runtime.process.background import run_step
 from services.runtime.process.logging import get_logger
 
@@ -35,10 +39,9 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Sweeper:
-    """What sweeping works with."""
+    """Takes one step after another, for ever."""
 
     engine: AsyncEngine
-    publisher: Publisher
     reporter: StatusReporter
     deletion: Deletion
     settings: ApiSettings
@@ -64,51 +67,45 @@ class Sweeper:
             await asyncio.sleep(self.settings.sweep_seconds)
 
     async def dispatch_unsent(self) -> int:
-        """Send the send_command of attempts that have none; how many there were."""
-        was_announced = (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None)
+        """Start attempts whose command was never sent; how many there were."""
+        is_announced = (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None)
         query = _uploaded(
             documents.c.attempt,
             documents.c.owner_id,
             documents.c.filename,
             documents.c.file_type,
             documents.c.size,
-            was_announced,
+            is_announced,
         ).where(documents.c.commanded_at.is_(None), documents.c.attempted_at < func.now() - self.grace)
-        rows = await self._read(query.where(documents.c.ending.is_(None)))
+        rows = await self._read(query.where(documents.c.outcome.is_(None)))
         for *fields, is_known in rows:
-            document = DocumentAttempt(*fields)
-            log.info("launching a forgotten document", document_id=document.document_id)
-            if is_known:
-                await send_command(self.engine, self.publisher, document)
-            else:
-                await start_attempt(self.engine, self.publisher, self.reporter, document)
+            attempt = DocumentAttempt(*fields)
+            log.info("command_sent_late", document_id=attempt.document_id, attempt=attempt.attempt)
+            await start_attempt(self.engine, self.reporter, attempt, is_announced=is_known)
         return len(rows)
 
     async def publish_unpublished(self) -> int:
-        """Say how attempts have ended that ended without a word; how many there were."""
+        """Publish the outcomes of attempts that ended without a word; how many there were."""
         query = _uploaded(documents.c.attempt).where(
-            documents.c.ending.is_not(None),
-            documents.c.announced_at.is_(None),
+            documents.c.outcome.is_not(None),
+            documents.c.outcome_published_at.is_(None),
             documents.c.updated_at < func.now() - self.grace,
         )
         rows = await self._read(query)
         for document_id, attempt in rows:
-            log.info("announcing a forgotten ending", document_id=document_id, attempt=attempt)
-            try:
-                await publish_outcome(self.engine, self.reporter, document_id, attempt)
-            except Superseded:
-                continue
+            log.info("outcome_published_late", document_id=document_id, attempt=attempt)
+            await publish_outcome(self.engine, self.reporter, document_id, attempt)
         return len(rows)
 
     async def resend_stalled(self) -> int:
-        """Send the send_command of documents again from which nothing was heard for long; how many there were."""
+        """Send the command of documents again from which nothing was heard for long; how many there were."""
         silence = timedelta(seconds=self.settings.silence_seconds)
-        return await resend_stalled(self.engine, self.publisher, self.reporter, silence)
+        return await resend_stalled(self.engine, self.reporter, silence)
 
     async def finish_deletions(self) -> int:
         """End deletions that were marked and not finished; how many there were."""
         rows = await self._read(
-            select(documents.c.document_id, documents.c.owner_id, documents.c.sha256.is_not(None)).where(
+            select(documents.c.document_id, documents.c.owner_id, IS_UPLOADED).where(
                 documents.c.deleted_at < func.now() - self.grace
             )
         )
@@ -148,6 +145,4 @@ class Sweeper:
 
 
 def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":
-    return select(documents.c.document_id, *columns).where(
-        documents.c.sha256.is_not(None), documents.c.deleted_at.is_(None)
-    )
+    return select(documents.c.document_id, *columns).where(IS_UPLOADED, IS_ALIVE)

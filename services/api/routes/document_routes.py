@@ -34,15 +34,16 @@ async def upload(request: Request, response: Response, who: AnyCaller, force: bo
     """Upload a document (multipart, field ``file``)."""
     parts = parts_of(request)
     file = IncomingFile(request, parts.settings.max_upload_bytes)
-    document_id, is_new = await parts.uploads.accept(file, who)
-    if not is_new:
-        await parts.projector.catch_up()
-    document = await read_document(parts.engine, who, document_id)
-    if force and not is_new:
-        await parts.uploads.begin_again(document_id, _ended_attempt(document))
-        document = await read_document(parts.engine, who, document_id)
+    document_id, document = await parts.uploads.accept(file, who)
     response.headers["Location"] = f"/api/v1/documents/{document_id}"
-    response.status_code = 202 if is_new or force else 200
+    if document is not None:
+        return document
+    await parts.projector.catch_up()
+    document = await read_document(parts.engine, who, document_id)
+    if force:
+        await parts.uploads.begin_again(document_id, _ended_attempt(document))
+        return await read_document(parts.engine, who, document_id)
+    response.status_code = 200
     return document
 
 

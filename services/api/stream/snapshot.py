@@ -13,7 +13,7 @@ from services.api.log.position import Position
 from services.api.projection.projection_position import read_position
 from services.api.stream.filters import View
 from services.api.stream.sse import encode_event
-from services.runtime.database.tables import documents
+from services.runtime.database.tables import IS_ALIVE, documents
 
 ENCODED_AT_ONCE = 100
 
@@ -21,7 +21,7 @@ ENCODED_AT_ONCE = 100
 async def read_snapshot(engine: AsyncEngine, view: View) -> tuple[Sequence[bytes], Position]:
     """Frames in the order of the log, so that a client that is cut off in between misses nothing."""
     query = select(documents.c.event, documents.c.event_position).where(
-        documents.c.deleted_at.is_(None),
+        IS_ALIVE,
         documents.c.event.is_not(None),
         documents.c.status.not_in([status.value for status in TERMINAL]),
         view.caller.visible(),

@@ -50,10 +50,12 @@ documents = Table(
     _moment("commanded_at"),  # null until the broker confirmed ParseDocument for the current attempt
     _moment("attempted_at", nullable=False),
     _moment("deleted_at"),
-    Column("ending", JSONB(none_as_null=True)),  # the terminal event of the current attempt, once decided
-    _moment("announced_at"),  # null until the broker confirmed the ending
-    Column("reminders", Integer, nullable=False, server_default="0"),  # commands that were sent again
-    _moment("reminded_at"),
+    Column("outcome", JSONB(none_as_null=True)),  # the terminal event of the current attempt, once decided
+    _moment("outcome_published_at"),  # null until the broker confirmed the outcome
+    Column(
+        "resend_count", Integer, nullable=False, server_default="0"
+    ),  # of commands from which nothing was heard
+    _moment("resent_at"),
     # Projected from the log of events.
     Column("status", Text, nullable=False),
     Column("status_attempt", Integer, nullable=False),
@@ -75,15 +77,21 @@ documents = Table(
         postgresql_where=text("sha256 IS NOT NULL AND deleted_at IS NULL"),
     ),
     Index(
-        "documents_unended",
+        "documents_unpublished",
         "attempted_at",
-        postgresql_where=text("sha256 IS NOT NULL AND announced_at IS NULL"),
+        postgresql_where=text("sha256 IS NOT NULL AND outcome_published_at IS NULL"),
     ),
     Index("documents_newest", text("created_at DESC"), text("document_id DESC")),
     Index(
         "documents_under_way", "document_id", postgresql_where=text("status NOT IN ('embedded', 'failed')")
     ),
 )
+
+IS_UPLOADED = documents.c.sha256.is_not(None)
+"""Uploaded here; a document of which only external producers report has no bytes."""
+
+IS_ALIVE = documents.c.deleted_at.is_(None)
+"""Not deleted; a row that is deleted stays until its bytes are gone and that was said."""
 
 document_owners = Table(
     "document_owners",

@@ -9,8 +9,9 @@ again.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 from faststream import BaseMiddleware, StreamMessage
 from faststream.rabbit.message import RabbitMessage
@@ -22,6 +23,8 @@ from contracts.failures import FailureCode
 from contracts.wire import WireModel
 from services.runtime.errors import MalformedMessage, Superseded, Unavailable, is_transient
 from services.runtime.messaging.headers import (
+    ATTEMPT_HEADER,
+    BUGS_HEADER,
     CODE_HEADER,
     MANUAL_HEADER,
     REASON_HEADER,
@@ -44,9 +47,42 @@ Decoded = TypeVar("Decoded", bound=WireModel)
 log = get_logger(__name__)
 
 
-def retry_delay(tries: int, *, is_transient: bool = True) -> int | None:
-    """Seconds to wait after the ``tries``-th failure, or None when it is time to give up."""
-    if tries >= (MAX_TRIES if is_transient else MAX_TRIES_OF_BUGS):
+@dataclass(frozen=True)
+class Tries:
+    """The failed tries of one command: absences and bugs have counters of their own."""
+
+    absences: int = 0
+    bugs: int = 0
+
+    @classmethod
+    def of(cls, headers: Mapping[str, Any]) -> Self:
+        """The tries before this delivery; none for one that died and was moved back, which is a new life."""
+        if REASON_HEADER in headers:
+            return cls()
+        counts = (headers.get(name, 0) for name in (TRIES_HEADER, BUGS_HEADER))
+        return cls(*(count if isinstance(count, int) else 0 for count in counts))
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.absences + self.bugs
+
+    def after(self, error: BaseException) -> Self:
+        """With one more, that met ``error``."""
+        if is_transient(error):
+            return replace(self, absences=self.absences + 1)
+        return replace(self, bugs=self.bugs + 1)
+
+    def delay(self, error: BaseException) -> int | None:
+        """Seconds to wait after the last of them, which met ``error``; None when it is time to give up."""
+        if is_transient(error):
+            return retry_delay(self.absences, MAX_TRIES)
+        return retry_delay(self.bugs, MAX_TRIES_OF_BUGS)
+
+
+def retry_delay(tries: int, most: int) -> int | None:
+    """Seconds to wait after the ``tries``-th failure of a kind, or None after ``most``."""
+    if tries >= most:
         return None
     return topology.RETRY_SECONDS[min((tries - 1) // 2, len(topology.RETRY_SECONDS) - 1)]
 
@@ -54,105 +90,106 @@ def retry_delay(tries: int, *, is_transient: bool = True) -> int | None:
 def acknowledging(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
     """The middleware that settles each delivery of ``stage``."""
 
-    class Settlement(BaseMiddleware[Any, Any]):
+    class Acknowledging(BaseMiddleware[Any, Any]):
         async def consume_scope(
             self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]
         ) -> Any:
             assert isinstance(msg, RabbitMessage)  # noqa: S101 - the broker is RabbitMQ
-            tries = _tries(msg) + 1
-            with bound_contextvars(stage=stage, document_id=msg.correlation_id, tries=tries):
+            delivery = _Delivery(stage, publisher, msg, Tries.of(msg.headers))
+            with bound_contextvars(
+                stage=stage, document_id=msg.correlation_id, tries=delivery.tries.total + 1
+            ):
                 try:
-                    result = await call_next(msg)
+                    await call_next(msg)
                 except Superseded as reason:
                     log.info("superseded", work=str(reason))
-                    await msg.ack()
-                    result = None
                 except Exception as error:
                     if is_cancelled():
                         raise asyncio.CancelledError from error  # unsettled, it comes again
-                    await _handle_failure(stage, publisher, msg, tries, error)
-                    result = None
-                else:
-                    await msg.ack()
-            return result
+                    if not await delivery.is_handed_on(error):
+                        return
+                await msg.ack()
 
-    return Settlement
+    return Acknowledging
 
 
-def _tries(msg: RabbitMessage) -> int:
-    if REASON_HEADER in msg.headers:
-        return 0  # It died, and was moved back: a new life.
-    value = msg.headers.get(TRIES_HEADER, 0)
-    return value if isinstance(value, int) else 0
+@dataclass(frozen=True)
+class _Delivery:
+    stage: str
+    publisher: Publisher
+    message: RabbitMessage
+    tries: Tries
 
+    async def is_handed_on(self, error: Exception) -> bool:
+        """Put a failed delivery where it belongs; False where nothing took it, and it is given back."""
+        try:
+            await self._retry_or_dead_letter(error)
+        except Unavailable as reason:
+            # Neither a retry queue nor the dead letters took it: back to the head of its own queue.
+            log.warning("delivery_given_back", reason=str(reason))
+            await self.message.nack(requeue=True)
+            return False
+        return True
 
-async def _handle_failure(
-    stage: str, publisher: Publisher, msg: RabbitMessage, tries: int, error: Exception
-) -> None:
-    try:
-        await _retry_or_dead_letter(stage, publisher, msg, tries, error)
-    except Unavailable as reason:
-        # Neither a retry queue nor the dead letters took it: back to the head of its own queue.
-        log.warning("delivery given back", reason=str(reason))
-        await msg.nack(requeue=True)
-    else:
-        await msg.ack()
+    async def _retry_or_dead_letter(self, error: Exception) -> None:
+        if isinstance(error, MalformedMessage):
+            await self._dead_letter(f"malformed: {describe(error)}", 1)
+            return
+        tries, passes = self.tries.after(error), is_transient(error)
+        if passes:
+            log.warning("delivery_retried", reason=describe(error))
+        else:
+            log.error("delivery_met_a_bug", exc_info=error)
+        seconds = tries.delay(error)
+        if seconds is None:
+            code = FailureCode.DELIVERY_LIMIT if passes else stages.named(self.stage).crash_code
+            await self._dead_letter(
+                f"gave up after {tries.total} tries: {describe(error)}", tries.total, code
+            )
+            return
+        # What failed together shall not come back together. The queue's own delay is the longest.
+        wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+        await self._forward(topology.RETRY, f"{self.stage}.{seconds}", self._retry_headers(tries), wait)
 
+    def _retry_headers(self, tries: Tries) -> dict[str, Any]:
+        raw = self.message.raw_message
+        headers: dict[str, Any] = {TRIES_HEADER: tries.absences, BUGS_HEADER: tries.bugs}
+        if is_manual(raw):
+            headers[MANUAL_HEADER] = True
+        if ATTEMPT_HEADER in raw.headers:
+            headers[ATTEMPT_HEADER] = raw.headers[ATTEMPT_HEADER]
+        return headers
 
-async def _retry_or_dead_letter(
-    stage: str, publisher: Publisher, msg: RabbitMessage, tries: int, error: Exception
-) -> None:
-    if isinstance(error, MalformedMessage):
-        await _dead_letter(stage, publisher, msg, f"malformed: {describe(error)}")
-        return
-    passes = is_transient(error)
-    if passes:
-        log.warning("delivery will be tried again", reason=describe(error))
-    else:
-        log.error("delivery failed by a bug", exc_info=error)
-    seconds = retry_delay(tries, is_transient=passes)
-    if seconds is None:
-        code = FailureCode.DELIVERY_LIMIT if passes else stages.named(stage).crash_code
-        await _dead_letter(stage, publisher, msg, f"gave up after {tries} tries: {describe(error)}", code)
-        return
-    headers: dict[str, Any] = {TRIES_HEADER: tries}
-    if is_manual(msg.raw_message):
-        headers[MANUAL_HEADER] = True
-    # What failed together shall not come back together. The queue's own delay is the longest.
-    wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
-    await _forward(publisher, topology.RETRY, f"{stage}.{seconds}", msg, headers, wait)
+    async def _dead_letter(self, reason: str, tries: int, code: FailureCode | None = None) -> None:
+        """``code`` is what the document fails with; a message that names none, or lies about it, fails nobody's."""
+        log.warning("dead_lettered", reason=reason)
+        headers: dict[str, Any] = {
+            REASON_HEADER: reason[:1000],
+            STAGE_HEADER: self.stage,
+            TRIES_HEADER: tries,
+        }
+        if code is not None:
+            headers[CODE_HEADER] = code.value
+        await self._forward(topology.DEAD, self.stage, headers)
 
-
-async def _dead_letter(
-    stage: str, publisher: Publisher, msg: RabbitMessage, reason: str, code: FailureCode | None = None
-) -> None:
-    """``code`` is what the document fails with; a message that names none, or lies about it, fails nobody's."""
-    log.warning("dead letter", reason=reason)
-    headers = {REASON_HEADER: reason[:1000], STAGE_HEADER: stage, TRIES_HEADER: _tries(msg) + 1}
-    if code is not None:
-        headers[CODE_HEADER] = code.value
-    await _forward(publisher, topology.DEAD, stage, msg, headers)
-
-
-async def _forward(
-    publisher: Publisher,
-    exchange: topology.Exchange,
-    routing_key: str,
-    msg: RabbitMessage,
-    headers: dict[str, Any],
-    seconds: float | None = None,
-) -> None:
-    raw = msg.raw_message
-    await publisher.forward(
-        exchange,
-        routing_key,
-        raw.body,
-        message_type=raw.type,
-        message_id=raw.message_id,
-        correlation_id=raw.correlation_id,
-        headers={**headers},
-        seconds=seconds,
-    )
+    async def _forward(
+        self,
+        exchange: topology.Exchange,
+        routing_key: str,
+        headers: dict[str, Any],
+        seconds: float | None = None,
+    ) -> None:
+        raw = self.message.raw_message
+        await self.publisher.forward(
+            exchange,
+            routing_key,
+            raw.body,
+            message_type=raw.type,
+            message_id=raw.message_id,
+            correlation_id=raw.correlation_id,
+            headers={**headers},
+            seconds=seconds,
+        )
 
 
 def decode_as(command: type[Decoded]) -> Callable[[RabbitMessage], Awaitable[Decoded]]:

@@ -6,11 +6,16 @@ from typing import Any
 from aio_pika.abc import AbstractIncomingMessage
 
 TRIES_HEADER = "x-stagecast-tries"
+"""Tries that failed because a dependency was away; of a dead letter, all tries."""
+BUGS_HEADER = "x-stagecast-bugs"
+"""Tries that failed by a bug: an absence before must not make the first of them the last."""
 REASON_HEADER = "x-stagecast-reason"
 STAGE_HEADER = "x-stagecast-stage"
 CODE_HEADER = "x-stagecast-code"
 MANUAL_HEADER = "x-stagecast-by-hand"
 """On retries of what a person put in: that it was one has to outlive the first try."""
+ATTEMPT_HEADER = "x-stagecast-attempt"
+"""On retries, the attempt that was worked on: tried again after its end, a command does not ask for another."""
 
 
 def is_manual(raw: AbstractIncomingMessage) -> bool:

@@ -1,12 +1,12 @@
 import pytest
 
 from services.runtime.errors import Unavailable, is_transient
-from services.runtime.messaging.acknowledgement import MAX_TRIES, MAX_TRIES_OF_BUGS, retry_delay
-from services.runtime.messaging.headers import died_at_the_broker
+from services.runtime.messaging.acknowledgement import MAX_TRIES, MAX_TRIES_OF_BUGS, Tries, retry_delay
+from services.runtime.messaging.headers import BUGS_HEADER, REASON_HEADER, TRIES_HEADER, died_at_the_broker
 
 
 def test_delays_grow_and_end() -> None:
-    delays = [retry_delay(tries) for tries in range(1, MAX_TRIES + 1)]
+    delays = [retry_delay(tries, MAX_TRIES) for tries in range(1, MAX_TRIES + 1)]
     assert delays[-1] is None
     waits = [delay for delay in delays if delay is not None]
     assert waits == sorted(waits)
@@ -14,9 +14,27 @@ def test_delays_grow_and_end() -> None:
 
 
 def test_a_bug_is_given_up_within_a_minute() -> None:
-    delays = [retry_delay(tries, is_transient=False) for tries in range(1, MAX_TRIES_OF_BUGS + 1)]
+    delays = [retry_delay(tries, MAX_TRIES_OF_BUGS) for tries in range(1, MAX_TRIES_OF_BUGS + 1)]
     assert delays[-1] is None
     assert sum(filter(None, delays)) <= 60
+
+
+def test_the_first_bug_after_absences_is_not_the_last_try() -> None:
+    absent = Unavailable("database", "away")
+    tries = Tries()
+    for _ in range(MAX_TRIES_OF_BUGS):
+        tries = tries.after(absent)
+    carried = Tries.of({TRIES_HEADER: tries.absences, BUGS_HEADER: tries.bugs})
+    assert carried.after(ValueError("a bug")).delay(ValueError("a bug")) is not None
+
+
+def test_the_first_absence_after_bugs_waits_as_a_first_one() -> None:
+    tries = Tries.of({BUGS_HEADER: MAX_TRIES_OF_BUGS - 1}).after(OSError())
+    assert tries.delay(OSError()) == retry_delay(1, MAX_TRIES)
+
+
+def test_a_dead_letter_that_was_moved_back_begins_a_new_life() -> None:
+    assert Tries.of({REASON_HEADER: "gave up", TRIES_HEADER: 12, BUGS_HEADER: 2}) == Tries()
 
 
 @pytest.mark.parametrize(
