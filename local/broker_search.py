@@ -1,4 +1,4 @@
-"""Whether there is a broker already, and whether it lets us in."""
+"""The search for a broker that is there already and lets us in."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ METHOD_FRAME = b"\x01"
 
 
 def speaks_amqp(host: str, port: int, within: float = 1.0) -> bool:
-    """Whether an AMQP 0.9.1 broker answers there."""
+    """Return whether an AMQP 0.9.1 broker answers there."""
     try:
         with socket.create_connection((host, port), timeout=within) as connection:
             connection.settimeout(within)
@@ -30,7 +30,7 @@ def speaks_amqp(host: str, port: int, within: float = 1.0) -> bool:
 
 
 def accepts_login(url: str, within: float = 5.0) -> bool:
-    """Whether the broker at ``url`` lets us in."""
+    """Return whether the broker at ``url`` lets us in."""
 
     async def log_in() -> bool:
         try:
@@ -44,7 +44,7 @@ def accepts_login(url: str, within: float = 5.0) -> bool:
 
 
 def usual_broker() -> str | None:
-    """The URL of a broker on this machine's usual port that takes the usual user, if there is one.
+    """Return the URL of a broker on this machine's usual port that takes the usual user, if there is one.
 
     One copy of the system may use it: two with databases of their own would take each other's commands.
     """
@@ -54,7 +54,7 @@ def usual_broker() -> str | None:
 
 
 def main() -> int:
-    """Whether a broker is there or named by RABBITMQ_URL, as an exit status: 0 yes, 1 no."""
+    """Return an exit status: 0 if a broker is there or named by RABBITMQ_URL, 1 if none is."""
     read_environment()
     return 0 if os.environ.get("RABBITMQ_URL") or usual_broker() else 1
 

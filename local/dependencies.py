@@ -1,4 +1,4 @@
-"""What the services stand on: a broker and a database, found or run by us."""
+"""The broker and the database that the services stand on, found or run by us."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,13 +20,13 @@ class Dependencies:
     rabbitmq_url: str
     database_url: str
     management_url: str | None
-    parts: tuple[ManagedProcess, ...]
+    processes: tuple[ManagedProcess, ...]
     """In the order in which they start."""
 
     @property
     def sentence(self) -> str:
-        """Where broker and database come from, for the person at the terminal."""
-        names = [part.name for part in self.parts]
+        """The origin of broker and database, for the person at the terminal."""
+        names = [process.name for process in self.processes]
         broker = "private" if "broker" in names else without_password(self.rabbitmq_url)
         database = "private" if "database" in names else without_password(self.database_url)
         return f"starting; broker: {broker}, database: {database}"
@@ -34,30 +34,30 @@ class Dependencies:
 
 def find_dependencies(settings: CommonSettings, directory: DataDir) -> Dependencies:
     """Decide where broker and database come from. Raises StartFailed when there can be no broker."""
-    parts: list[ManagedProcess] = []
+    processes: list[ManagedProcess] = []
     rabbitmq_url = settings.rabbitmq_url if "rabbitmq_url" in settings.model_fields_set else usual_broker()
     management_url = None
     if rabbitmq_url is None:
         broker = private_broker(directory)
         rabbitmq_url, management_url = broker.url, broker.management_url
-        parts.append(broker)
+        processes.append(broker)
     database_url = settings.database_url
     if database_url is None:
         database = EmbeddedPostgres(directory.path / "postgres", keep_open=(directory.lock,))
         database_url = database.url
-        parts.append(database)
-    return Dependencies(rabbitmq_url, database_url, management_url, tuple(parts))
+        processes.append(database)
+    return Dependencies(rabbitmq_url, database_url, management_url, tuple(processes))
 
 
 def private_broker(directory: DataDir) -> PrivateBroker:
-    """The private node of a data directory, not yet started. Raises StartFailed when it is not installed."""
+    """Return the private node of a data directory, not yet started. Raises StartFailed when it is not installed."""
     if not rabbitmq.installed():
         raise StartFailed("There is no RabbitMQ: run `make setup`, or set RABBITMQ_URL.")
     return PrivateBroker(directory.path / "rabbitmq", keep_open=(directory.lock,))
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """Return the URL as it may be shown."""
     parts = urlsplit(url)
     if parts.password is None:
         return url

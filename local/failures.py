@@ -1,4 +1,4 @@
-"""Why the system can't be started here, in a sentence for the person at the terminal."""
+"""The reason that the system can't be started here, in a sentence for the person at the terminal."""
 
 
 class StartFailed(Exception):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Self
 
+from contracts import stages
 from services.api.api_settings import ApiSettings
+from services.runtime.process.settings import CommonSettings
 from services.runtime.process.worker_settings import WorkerSettings
-
-WORKERS = ("parser", "embedder")
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,26 @@ class LocalSettings:
     api: ApiSettings
     workers: Mapping[str, WorkerSettings]
 
+    @property
+    def services(self) -> dict[str, CommonSettings]:
+        """The settings of each service by its name, the API's first."""
+        return {"api": self.api, **self.workers}
+
     @classmethod
     def read(cls) -> Self:
         """Read what each service will read; a wrong value leaves with status 2 before anything is started."""
-        return cls(ApiSettings.read(), {service: worker_settings(service).read() for service in WORKERS})
+        return cls(
+            ApiSettings.read(), {service: worker_settings(service).read() for service in worker_names()}
+        )
+
+
+def worker_names() -> tuple[str, ...]:
+    """Return the names of the services of the stages, in the stages' order."""
+    return tuple(dict.fromkeys(spec.service for spec in stages.STAGES))
 
 
 def worker_settings(service: str) -> type[WorkerSettings]:
-    """The class of a worker's settings: ``ParserSettings`` in ``services/parser/parser_settings.py``."""
+    """Return the class of a worker's settings: ``ParserSettings`` in ``services/parser/parser_settings.py``."""
     module = import_module(f"services.{service}.{service}_settings")
     found: type[WorkerSettings] = getattr(module, f"{service.capitalize()}Settings")
     return found

@@ -1,4 +1,4 @@
-"""What a make that started us was told and keeps to itself."""
+"""The wish to stop that a make which started us was told, and keeps to itself."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ STOPS = (signal.SIGINT, signal.SIGHUP)
 
 
 def make_was_told_to_stop() -> bool:
-    """Whether our parent is a make that has got SIGINT or SIGHUP and waits for us to end.
+    """Return whether our parent is a make that has got SIGINT or SIGHUP and waits for us to end.
 
     GNU make passes only SIGTERM on; with the others it relies on the terminal to tell us too, which does not
     happen when make alone was signalled, or leads its session when the terminal is closed. While its handler

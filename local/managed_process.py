@@ -5,8 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from local import process
 from local.failures import StartFailed
+from local.spawn import describe_exit, signal_group
 
 
 class ManagedProcess:
@@ -17,13 +17,13 @@ class ManagedProcess:
 
     stop_signal = signal.SIGTERM
     grace_seconds = 20.0
-    """How long it may take to stop in order before it is killed."""
+    """The time that it may take to stop in order before it is killed."""
 
     expendable = True
-    """Whether it may be killed at once when somebody is in a hurry, because others keep all it knows."""
+    """It may be killed at once when somebody is in a hurry, because others keep all it knows."""
 
     head_start = False
-    """Whether it starts before the layers below it are ready, because it is slow and waits for them itself."""
+    """It starts before the layers below it are ready, because it is slow and waits for them itself."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -33,11 +33,11 @@ class ManagedProcess:
         raise NotImplementedError
 
     def ready(self) -> bool:
-        """Whether it does its work now; never waits for more than a second or two."""
+        """Return whether it does its work now; never waits for more than a second or two."""
         raise NotImplementedError
 
     def on_ready(self) -> None:
-        """What is to be done once it is ready, safe to repeat; nothing unless a subclass says so."""
+        """Do what is to be done once it is ready, safe to repeat; nothing unless a subclass says so."""
 
     @property
     def pid(self) -> int | None:
@@ -46,12 +46,12 @@ class ManagedProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """It was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended (negative: by that signal); None while it runs or when it never ran."""
+        """The status with which it ended (negative: by that signal); None while it runs or when it never ran."""
         return self._process.poll() if self._process else None
 
     def launch(self) -> None:
@@ -72,9 +72,9 @@ class ManagedProcess:
         self.on_ready()
 
     def why_not(self) -> str:
-        """A sentence on why it did not become ready."""
+        """Return a sentence on why it did not become ready."""
         status = self.exit_status
-        how = "did not become ready" if status is None else f"ended {process.describe_exit(status)}"
+        how = "did not become ready" if status is None else f"ended {describe_exit(status)}"
         return f"{self.name} {how}."
 
     def ask_to_stop(self) -> None:
@@ -93,17 +93,17 @@ class ManagedProcess:
     def kill(self) -> None:
         """SIGKILL what is left of it and of all it started; returns when it is gone."""
         if self._process:
-            process.signal_group(self._process, signal.SIGKILL)
+            signal_group(self._process, signal.SIGKILL)
             self._process.wait()
 
     def sweep(self) -> None:
         """Kill what a process that ended by itself has left behind."""
         if self._process and not self.running:
-            process.signal_group(self._process, signal.SIGKILL)
+            signal_group(self._process, signal.SIGKILL)
 
 
 def last_lines(log: Path, count: int = 8) -> str:
-    """The end of a log file, for a failure's sentence; empty when there is none."""
+    """Return the end of a log file, for a failure's sentence; empty when there is none."""
     if not log.is_file():
         return ""
     return "\n".join(log.read_text(errors="replace").splitlines()[-count:])

@@ -1,4 +1,4 @@
-"""Which TCP ports can be listened on, and which of them we have promised to a part that is yet to listen."""
+"""TCP ports that can be listened on, and those among them that are promised to who is yet to listen."""
 
 import socket
 
@@ -12,7 +12,7 @@ _names: dict[str, socket.socket] = {}
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen on ``host``:``port`` now."""
+    """Return whether a server could listen on ``host``:``port`` now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

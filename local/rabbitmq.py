@@ -15,7 +15,7 @@ from local.broker_search import speaks_amqp
 from local.failures import StartFailed
 from local.managed_process import ManagedProcess, last_lines
 from local.ports import LAST_PORT, claim, claim_first, release
-from local.process import spawn
+from local.spawn import spawn
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The one on the PATH insists on the user ``rabbitmq``."""
@@ -37,12 +37,12 @@ CONFIGURATION = """[
 
 
 def installed() -> bool:
-    """Whether a private node can be run here."""
+    """Return whether a private node can be run here."""
     return SERVER.exists()
 
 
 def running_url(directory: Path) -> str | None:
-    """The default virtual host of the node that runs in a directory, for others than the one who started it."""
+    """Return the default virtual host of the node that runs in a directory, for who has not started it."""
     record = directory / "ports.json"
     if not record.is_file():
         return None
@@ -106,7 +106,7 @@ class PrivateBroker(ManagedProcess):
         return self.url_of("")
 
     def url_of(self, vhost: str) -> str:
-        """A virtual host of it; empty for the default one."""
+        """Return the URL of a virtual host of it; empty for the default one."""
         return f"amqp://guest:guest@127.0.0.1:{self.ports.amqp}/{vhost}"
 
     @property
@@ -115,7 +115,7 @@ class PrivateBroker(ManagedProcess):
         return f"http://127.0.0.1:{self.ports.management}/"
 
     def ready(self) -> bool:
-        """Whether it speaks AMQP; it listens last of all when it starts."""
+        """Return whether it speaks AMQP; it listens last of all when it starts."""
         return speaks_amqp("127.0.0.1", self.ports.amqp)
 
     def kill(self) -> None:
@@ -128,7 +128,7 @@ class PrivateBroker(ManagedProcess):
         subprocess.run([CONTROL, *arguments], env=self._environment(), check=True, capture_output=True)
 
     def why_not(self) -> str:
-        """A sentence, and what the node wrote last."""
+        """Return a sentence, and what the node wrote last."""
         log = self.directory / "start.log"
         return f"{super().why_not()} The end of {log}:\n{last_lines(log)}"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import IO
 
 from local.managed_process import ManagedProcess
-from local.process import spawn
+from local.spawn import spawn
 
 WriteLine = Callable[[str, str], None]
-"""Takes a part's name and a line of its log."""
+"""Takes a service's name and a line of its log."""
 
 
 class Service(ManagedProcess):
@@ -40,7 +40,7 @@ class Service(ManagedProcess):
         self._reader: threading.Thread | None = None
 
     def ready(self) -> bool:
-        """Whether its readiness address answers 200."""
+        """Return whether its readiness address answers 200."""
         try:
             with _DIRECT.open(self.ready_url, timeout=2) as answer:
                 return bool(answer.status == 200)
@@ -71,5 +71,5 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def module_command(module: str) -> list[str]:
-    """The command that runs a module with this interpreter."""
+    """Return the command that runs a module with this interpreter."""
     return [sys.executable, "-u", "-m", module]

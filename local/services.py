@@ -4,25 +4,21 @@ import os
 from collections.abc import Mapping
 
 from local.dependencies import Dependencies
-from local.local_settings import WORKERS, LocalSettings
+from local.local_settings import LocalSettings
 from local.ports import claim_first, claim_given
 from local.service import Service, module_command
 from local.terminal import Terminal
-
-NAMES = ("api", *WORKERS)
-SLOW = "embedder"
-"""Loads its model while the broker boots; each takes seconds."""
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where it is asked, not where it listens
 
 
 def build_services(
-    settings: LocalSettings, foundation: Dependencies, terminal: Terminal, package: str
+    settings: LocalSettings, dependencies: Dependencies, terminal: Terminal, package: str
 ) -> list[Service]:
-    """The services, modules of ``package``, not yet started, with their ports claimed. Raises StartFailed."""
+    """Return the services, modules of ``package``, not yet started, their ports claimed. Raises StartFailed."""
     ports = claim_ports(settings)
-    env = environment(settings, foundation, ports, interactive=terminal.interactive)
+    env = environment(settings, dependencies, ports, interactive=terminal.interactive)
     hosts = {"api": host_to_ask(settings.api.host)}
     return [
         Service(
@@ -31,15 +27,15 @@ def build_services(
             env,
             f"http://{hosts.get(name, LOOPBACK)}:{ports[name]}/readyz",
             terminal.line,
-            grace_seconds=settings.api.stop_seconds,
-            head_start=name == SLOW,
+            grace_seconds=own.stop_seconds,
+            head_start=own.starts_slowly,
         )
-        for name in NAMES
+        for name, own in settings.services.items()
     ]
 
 
 def claim_ports(settings: LocalSettings) -> dict[str, int]:
-    """Each service's port. One that was asked for is taken as it is, or StartFailed says that it can't be."""
+    """Claim each service's port. One that was asked for is taken as it is. Raises StartFailed when it can't be."""
     ports = {"api": claim_given(settings.api.port, settings.api.host, "PORT")}
     for service, worker in settings.workers.items():
         field = health_port(service)
@@ -50,14 +46,14 @@ def claim_ports(settings: LocalSettings) -> dict[str, int]:
 
 
 def environment(
-    settings: LocalSettings, foundation: Dependencies, ports: Mapping[str, int], *, interactive: bool
+    settings: LocalSettings, dependencies: Dependencies, ports: Mapping[str, int], *, interactive: bool
 ) -> dict[str, str]:
-    """The environment of every service: the caller's, and what was decided here."""
+    """Return the environment of every service: the caller's, and what was decided here."""
     return {
         **({"LOG_FORMAT": "console", "FORCE_COLOR": "1"} if interactive else {}),
         **os.environ,
-        "RABBITMQ_URL": foundation.rabbitmq_url,
-        "DATABASE_URL": foundation.database_url,
+        "RABBITMQ_URL": dependencies.rabbitmq_url,
+        "DATABASE_URL": dependencies.database_url,
         "DATA_DIR": str(settings.api.data_dir.resolve()),
         "PORT": str(ports["api"]),
         **{health_port(service).upper(): str(ports[service]) for service in settings.workers},
@@ -65,11 +61,11 @@ def environment(
 
 
 def health_port(service: str) -> str:
-    """The name of the setting that says where a worker answers for its health."""
+    """Return the name of the setting that says where a worker answers for its health."""
     return f"{service}_health_port"
 
 
 def host_to_ask(host: str) -> str:
-    """Where a server that listens on ``host`` is asked from this machine, as it stands in a URL."""
+    """Return the name by which this machine asks a server that listens on ``host``, as it stands in a URL."""
     asked = EVERYWHERE.get(host, host)
     return f"[{asked}]" if ":" in asked else asked

@@ -1,4 +1,4 @@
-"""Keeps the parts of a system running until it is told to stop, and then leaves nothing running."""
+"""Keeps the processes of a system running until it is told to stop, and then leaves nothing running."""
 
 import signal
 import time
@@ -7,14 +7,14 @@ from types import FrameType
 
 from local.failures import StartFailed
 from local.managed_process import ManagedProcess
-from local.process import describe_exit
+from local.spawn import describe_exit
 
 WRONG_SETTING = 2
 """The status of a service that was told a wrong value: starting it again would not help."""
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 STEADY_SECONDS = 60.0
-"""A part that has run for so long starts again with the first delay."""
+"""A process that has run for so long starts again with the first delay."""
 
 ATTEMPTS_TO_BECOME_READY = 5
 LOOK_EVERY = 0.1
@@ -26,9 +26,9 @@ class Interrupted(Exception):
 
 
 class Supervisor:
-    """Runs layers of parts: each layer is ready before the next one starts, and they stop in reverse.
+    """Runs layers of processes: each layer is ready before the next one starts, and they stop in reverse.
 
-    A part that ends by itself is started again, with a growing delay. Signals to stop: SIGINT, SIGTERM and
+    A process that ends by itself is started again, with a growing delay. Signals to stop: SIGINT, SIGTERM and
     SIGHUP; the second one kills the services at once, so that nobody has to wait for a slow one. It also
     stops when ``abandoned`` says that nobody is left who could send one.
     """
@@ -47,7 +47,7 @@ class Supervisor:
         self._hurried = False
         self._asked = 0.0
         self._deadline = 0.0
-        self._restarts = {part.name: Restarts() for layer in layers for part in layer}
+        self._restarts = {process.name: Restarts() for layer in layers for process in layer}
 
     def install_signal_handlers(self) -> None:
         """Take SIGINT, SIGTERM and SIGHUP as the wish to stop."""
@@ -58,7 +58,7 @@ class Supervisor:
         self.ask_to_stop()
 
     def ask_to_stop(self) -> None:
-        """What a signal does; asked again a while later, services are killed at once."""
+        """Stop, as on a signal; asked again a while later, kill the services at once."""
         # One wish may arrive twice: from the terminal, and once more from the make that started us.
         if not self._stopping:
             self._asked = time.monotonic()
@@ -70,78 +70,78 @@ class Supervisor:
         return self._stopping or self._abandoned()
 
     def start(self, within: float = 120.0) -> None:
-        """Start all parts and return when all are ready. Raises StartFailed or Interrupted."""
+        """Start all processes and return when all are ready. Raises StartFailed or Interrupted."""
         self._deadline = time.monotonic() + within
-        started = [part for layer in self._layers for part in layer if part.head_start]
-        for part in started:
-            part.launch()
+        started = [process for layer in self._layers for process in layer if process.head_start]
+        for process in started:
+            process.launch()
         for layer in self._layers:
-            for part in layer:
-                if part not in started:
-                    part.launch()
-                    started.append(part)
+            for process in layer:
+                if process not in started:
+                    process.launch()
+                    started.append(process)
             self._await(layer, started)
 
-    def _await(self, parts: Sequence[ManagedProcess], started: Sequence[ManagedProcess]) -> None:
-        waiting = list(parts)
+    def _await(self, processes: Sequence[ManagedProcess], started: Sequence[ManagedProcess]) -> None:
+        waiting = list(processes)
         while True:
             if self._to_stop():
                 raise Interrupted
             self._look_after(started, patient=False)
-            waiting = [part for part in waiting if not (part.running and part.ready())]
+            waiting = [process for process in waiting if not (process.running and process.ready())]
             if not waiting:
                 break
             if time.monotonic() > self._deadline:
                 raise StartFailed(waiting[0].why_not())
             time.sleep(LOOK_EVERY)
-        for part in parts:
-            part.on_ready()
+        for process in processes:
+            process.on_ready()
 
     def run(self) -> None:
-        """Look after the parts until a signal says stop."""
+        """Look after the processes until a signal says stop."""
         while not self._to_stop():
-            self._look_after([part for layer in self._layers for part in layer], patient=True)
+            self._look_after([process for layer in self._layers for process in layer], patient=True)
             time.sleep(LOOK_EVERY)
 
-    def _look_after(self, parts: Sequence[ManagedProcess], *, patient: bool) -> None:
-        for part in parts:
-            restarts = self._restarts[part.name]
-            if part.running:
+    def _look_after(self, processes: Sequence[ManagedProcess], *, patient: bool) -> None:
+        for process in processes:
+            restarts = self._restarts[process.name]
+            if process.running:
                 restarts.note_running()
             elif restarts.due is None:
-                self._note_death(part, restarts, patient=patient)
+                self._note_death(process, restarts, patient=patient)
             elif time.monotonic() >= restarts.due:
                 restarts.note_start()
-                part.launch()
+                process.launch()
 
-    def _note_death(self, part: ManagedProcess, restarts: "Restarts", *, patient: bool) -> None:
-        part.sweep()
-        status = part.exit_status or 0
+    def _note_death(self, process: ManagedProcess, restarts: "Restarts", *, patient: bool) -> None:
+        process.sweep()
+        status = process.exit_status or 0
         if not patient and (status == WRONG_SETTING or restarts.count >= ATTEMPTS_TO_BECOME_READY - 1):
-            raise StartFailed(part.why_not())
+            raise StartFailed(process.why_not())
         delay = restarts.schedule()
-        self._say(f"{part.name} ended {describe_exit(status)}; it is started again in {delay:g} s")
+        self._say(f"{process.name} ended {describe_exit(status)}; it is started again in {delay:g} s")
 
     def stop(self) -> None:
-        """Stop every part, the services first; returns when nothing is left."""
+        """Stop every process, the services first; returns when nothing is left."""
         self._stopping = True
         for layer in reversed(self._layers):
-            for part in layer:
-                part.ask_to_stop()
-            for part in layer:
-                self._see_end(part)
+            for process in layer:
+                process.ask_to_stop()
+            for process in layer:
+                self._see_end(process)
 
-    def _see_end(self, part: ManagedProcess) -> None:
-        deadline = time.monotonic() + part.grace_seconds
-        while part.running and time.monotonic() < deadline and not (part.expendable and self._hurried):
+    def _see_end(self, process: ManagedProcess) -> None:
+        deadline = time.monotonic() + process.grace_seconds
+        while process.running and time.monotonic() < deadline and not (process.expendable and self._hurried):
             time.sleep(0.02)
-        if part.running:
-            self._say(f"{part.name} does not stop and is killed")
-        part.kill()
+        if process.running:
+            self._say(f"{process.name} does not stop and is killed")
+        process.kill()
 
 
 class Restarts:
-    """When a part that ended is started again."""
+    """The times at which a process that ended is started again."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -149,18 +149,18 @@ class Restarts:
         self._started = time.monotonic()
 
     def schedule(self) -> float:
-        """Plan the next start; gives the delay in seconds: 0.5, 1, 2 … 30."""
+        """Plan the next start and return the delay in seconds: 0.5, 1, 2 … 30."""
         delay = min(FIRST_DELAY * 2.0**self.count, LONGEST_DELAY)
         self.due = time.monotonic() + delay
         self.count += 1
         return delay
 
     def note_start(self) -> None:
-        """The part is being started."""
+        """Note that the process is being started."""
         self.due = None
         self._started = time.monotonic()
 
     def note_running(self) -> None:
-        """The part runs; after a while its past is forgotten."""
+        """Note that the process runs; after a while its past is forgotten."""
         if time.monotonic() - self._started > STEADY_SECONDS:
             self.count = 0

@@ -4,19 +4,21 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import cycle
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-COLOURS = {"api": "36", "parser": "33", "embedder": "35", "broker": "31", "database": "34", "up": "32"}
-OURSELVES = "up"
+COLOURS = ("36", "33", "35", "34", "31")
+OURSELVES, OUR_COLOUR = "up", "32"
 
 
 class Terminal:
     """Writes whole lines, one at a time. A terminal that was closed takes nothing and costs nothing."""
 
     def __init__(self, names: Sequence[str]) -> None:
+        self._colours = {**dict(zip(names, cycle(COLOURS), strict=False)), OURSELVES: OUR_COLOUR}
         self._console = Console(highlight=False)
         self._coloured = self._console.is_terminal and not self._console.no_color
         self._width = max(map(len, (*names, OURSELVES)))
@@ -24,14 +26,14 @@ class Terminal:
 
     @property
     def interactive(self) -> bool:
-        """Whether a person looks at it, rather than a file or a program."""
+        """A person looks at it, rather than a file or a program."""
         return self._console.is_terminal
 
     def line(self, name: str, text: str) -> None:
-        """Write one line of one part's log."""
+        """Write one line of the log of one process."""
         prefix = f"{name:<{self._width}} | "
         if self._coloured:
-            prefix = f"\x1b[{COLOURS.get(name, '37')}m{prefix}\x1b[0m"
+            prefix = f"\x1b[{self._colours[name]}m{prefix}\x1b[0m"
         with self._lock, suppress(OSError, ValueError):
             sys.stdout.write(f"{prefix}{text}\n")
             sys.stdout.flush()

@@ -11,7 +11,7 @@ from local.failures import StartFailed
 from local.local_settings import LocalSettings
 from local.make import make_was_told_to_stop
 from local.service import Service
-from local.services import NAMES, build_services
+from local.services import build_services
 from local.supervisor import Interrupted, Supervisor
 from local.terminal import Terminal
 
@@ -19,27 +19,27 @@ INTERRUPTED = 130
 
 
 def main(package: str = "services") -> int:
-    """Run the whole system until Ctrl-C; the exit status. ``package`` holds the modules of the services."""
+    """Run the whole system until Ctrl-C; return the exit status. ``package`` holds the services' modules."""
     read_environment()
     settings = LocalSettings.read()
-    terminal = Terminal(NAMES)
+    terminal = Terminal(list(settings.services))
     os.umask(OTHERS)
     try:
         directory = DataDir(settings.api.data_dir).acquire()
-        foundation = find_dependencies(settings.api, directory)
-        services = build_services(settings, foundation, terminal, package)
+        dependencies = find_dependencies(settings.api, directory)
+        services = build_services(settings, dependencies, terminal, package)
     except StartFailed as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    terminal.say(foundation.sentence)
-    supervisor = Supervisor([foundation.parts, services], terminal.say, make_was_told_to_stop)
-    return supervise(supervisor, terminal, addresses(services[0], foundation, directory))
+    terminal.say(dependencies.sentence)
+    supervisor = Supervisor([dependencies.processes, services], terminal.say, make_was_told_to_stop)
+    return supervise(supervisor, terminal, addresses(services[0], dependencies, directory))
 
 
 def supervise(supervisor: Supervisor, terminal: Terminal, rows: list[tuple[str, str]]) -> int:
-    """Start, look after and stop the parts; the exit status of the whole command."""
+    """Start, look after and stop the processes; return the exit status of the whole command."""
     supervisor.install_signal_handlers()
     began = time.monotonic()
     try:
@@ -58,10 +58,10 @@ def supervise(supervisor: Supervisor, terminal: Terminal, rows: list[tuple[str, 
     return 0
 
 
-def addresses(api: Service, foundation: Dependencies, directory: DataDir) -> list[tuple[str, str]]:
-    """What to open, for the person at the terminal."""
+def addresses(api: Service, dependencies: Dependencies, directory: DataDir) -> list[tuple[str, str]]:
+    """Return what can be opened and where, for the person at the terminal."""
     root = api.ready_url.removesuffix("readyz")
     rows = [("Control panel", root), ("API", f"{root}docs")]
-    if foundation.management_url:
-        rows.append(("RabbitMQ", f"{foundation.management_url} (guest, guest)"))
-    return [*rows, ("AMQP", without_password(foundation.rabbitmq_url)), ("Data", str(directory.path))]
+    if dependencies.management_url:
+        rows.append(("RabbitMQ", f"{dependencies.management_url} (guest, guest)"))
+    return [*rows, ("AMQP", without_password(dependencies.rabbitmq_url)), ("Data", str(directory.path))]

@@ -19,11 +19,11 @@ class ApiSettings(AccessSettings, CommonSettings):
 
     max_upload_bytes: int = Field(default=104_857_600, gt=0)
     upload_seconds: float = Field(default=3600, gt=0)
-    """What an upload may take."""
+    """For one upload."""
 
     sweep_seconds: float = Field(default=10, gt=0)
     """Between two looks for what a crash left half done."""
     grace_seconds: float = Field(default=30, gt=0)
-    """How old that must be: longer than a living process takes for the other half."""
+    """The age from which it is half done for good: longer than a living process takes for the other half."""
     silence_seconds: float = Field(default=900, gt=0)
     """Without any event before a document's command is sent again; twice as long before each further time."""

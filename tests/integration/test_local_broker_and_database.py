@@ -41,10 +41,10 @@ def server(directory: Path) -> Iterator[EmbeddedPostgres]:
     server.kill()
 
 
-def kill_hard(part: ManagedProcess) -> None:
-    assert part.pid is not None
-    os.kill(part.pid, signal.SIGKILL)
-    while part.running:
+def kill_hard(process: ManagedProcess) -> None:
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    while process.running:
         pass
 
 

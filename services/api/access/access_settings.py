@@ -102,7 +102,7 @@ class AccessSettings(BaseSettings):
 
     @property
     def asks_for_tokens(self) -> bool:
-        """Whether callers must show who they are; else there is one local user."""
+        """Callers must show who they are; else there is one local user."""
         return bool(self.auth_jwt_secret or self.auth_jwks_url)
 
     @property

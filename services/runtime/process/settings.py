@@ -6,7 +6,7 @@ only what it reads besides; ``.env.example`` lists all, with defaults.
 
 import sys
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 class CommonSettings(BaseSettings):
     """Addresses of broker, database and object store, logs, and the end of a process."""
+
+    starts_slowly: ClassVar[bool] = False
+    """It may be started before broker and database, since it has seconds to spend before it needs them."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -27,7 +30,7 @@ class CommonSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
 
     shutdown_seconds: float = Field(default=15, gt=0)
-    """What a process may take to finish the messages that it has in hand before they are given back."""
+    """For the messages in hand when a process is told to stop; what is not finished then is given back."""
 
     @field_validator("rabbitmq_url")
     @classmethod
@@ -54,9 +57,9 @@ class CommonSettings(BaseSettings):
 
     @property
     def stop_seconds(self) -> float:
-        """What a process may take from SIGTERM to its end, in seconds, before whoever runs it kills it.
+        """The time from SIGTERM until whoever runs the process may kill it.
 
-        The messages in hand, and before them the last requests and what is to be closed.
+        It takes the messages in hand, and before them the last requests and what is to be closed.
         """
         return self.shutdown_seconds + 15
 

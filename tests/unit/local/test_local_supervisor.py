@@ -1,4 +1,4 @@
-"""The supervisor with parts that are no processes."""
+"""The supervisor with processes that only sleep."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from local.failures import StartFailed
 from local.managed_process import ManagedProcess
-from local.process import spawn
+from local.spawn import spawn
 from local.supervisor import Interrupted, Restarts, Supervisor
 from tests.support.fakes.waiting import wait_until
 
@@ -54,17 +54,17 @@ def test_layers_start_in_order_and_stop_in_reverse() -> None:
     assert journal == ["below starts", "above starts", "above is gone", "below is gone"]
 
 
-def test_a_part_that_was_killed_is_started_again_and_a_line_says_so() -> None:
+def test_a_process_that_was_killed_is_started_again_and_a_line_says_so() -> None:
     journal: list[str] = []
-    part = Sleeper("worker", journal)
-    supervisor = Supervisor([[part]], journal.append)
+    process = Sleeper("worker", journal)
+    supervisor = Supervisor([[process]], journal.append)
     supervisor.start()
     runner = threading.Thread(target=supervisor.run)
     runner.start()
-    first = part.pid
+    first = process.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: part.launches == 2 and part.running)
+    wait_until(lambda: process.launches == 2 and process.running)
     supervisor.stop()
     runner.join()
     assert "worker ended by SIGKILL; it is started again in 0.5 s" in journal
@@ -80,7 +80,7 @@ def test_a_wrong_setting_ends_the_start() -> None:
     assert wrong.launches == 1
 
 
-def test_a_part_that_never_becomes_ready_ends_the_start() -> None:
+def test_a_process_that_never_becomes_ready_ends_the_start() -> None:
     idle = Sleeper("api", [])
     idle.ready = lambda: False  # type: ignore[method-assign]
     supervisor = Supervisor([[idle]], lambda _: None)
@@ -101,24 +101,24 @@ def test_a_wish_to_stop_is_heard_while_the_start_is_under_way() -> None:
     assert not idle.running
 
 
-def test_a_part_that_does_not_stop_is_killed_after_its_grace() -> None:
+def test_a_process_that_does_not_stop_is_killed_after_its_grace() -> None:
     said: list[str] = []
-    part = Sleeper("worker", [], STUBBORN)
-    part.grace_seconds = 0.3
-    supervisor = Supervisor([[part]], said.append)
+    process = Sleeper("worker", [], STUBBORN)
+    process.grace_seconds = 0.3
+    supervisor = Supervisor([[process]], said.append)
     supervisor.start()
-    wait_until(lambda: ignores_sigterm(part.pid))
+    wait_until(lambda: ignores_sigterm(process.pid))
     supervisor.stop()
-    assert not part.running
+    assert not process.running
     assert said == ["worker does not stop and is killed"]
 
 
 def test_asking_twice_kills_a_slow_service_at_once() -> None:
-    part = Sleeper("worker", [], STUBBORN)
-    part.grace_seconds = 60
-    supervisor = Supervisor([[part]], lambda _: None)
+    process = Sleeper("worker", [], STUBBORN)
+    process.grace_seconds = 60
+    supervisor = Supervisor([[process]], lambda _: None)
     supervisor.start()
-    wait_until(lambda: ignores_sigterm(part.pid))
+    wait_until(lambda: ignores_sigterm(process.pid))
     supervisor.ask_to_stop()
     threading.Timer(1.2, supervisor.ask_to_stop).start()
     began = time.monotonic()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.local_settings import WORKERS, worker_settings
+from local.local_settings import worker_names, worker_settings
 from services.api.api_settings import ApiSettings
 from services.runtime.process.settings import CommonSettings
 
@@ -16,7 +16,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 EXAMPLE = (ROOT / ".env.example").read_text()
 CLASSES: dict[str, type[CommonSettings]] = {
     "api": ApiSettings,
-    **{name: worker_settings(name) for name in WORKERS},
+    **{name: worker_settings(name) for name in worker_names()},
 }
 
 DECIDED_HERE = {"RABBITMQ_URL", "DATABASE_URL", "HOST", "PORT", "HEALTH_HOST"}

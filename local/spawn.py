@@ -1,4 +1,4 @@
-"""A child process that doesn't outlive us, and its end."""
+"""Child processes that don't outlive us, and their end."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> No
 
 
 def describe_exit(code: int) -> str:
-    """How a process ended, as a person would say it: ``by SIGKILL`` or ``with status 1``."""
+    """Describe the end of a process as a person would: ``by SIGKILL`` or ``with status 1``."""
     if code >= 0:
         return f"with status {code}"
     with suppress(ValueError):
