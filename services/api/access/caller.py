@@ -15,8 +15,8 @@ from services.api.access.tokens import ADMIN, Claims, InvalidToken, Tokens
 from services.api.api_settings import ApiSettings
 from services.api.http.allowed_hosts import is_loopback
 from services.api.http.methods import is_stream
-from services.api.http.problems import Problem
 from services.api.http.rates import USER, Rates
+from services.api.refusals import Forbidden, NotFound, Unauthenticated
 from services.runtime.database.tables import documents
 from services.runtime.process.logging import get_logger
 
@@ -69,7 +69,7 @@ class Access:
     async def authenticate(self, scope: Scope) -> None:
         """Find out who asks and count it against their rate, for ``AnyCaller``; public routes ask for nobody.
 
-        Raises Problem 401, 403 or 429, Unavailable.
+        Raises Unauthenticated, Forbidden, TooManyRequests, Unavailable.
         """
         if scope["path"] in PUBLIC or not scope["path"].startswith("/api/"):
             return
@@ -84,14 +84,14 @@ class Access:
             await self.tokens.close()
 
     async def claims(self, token: str) -> Claims:
-        """The claims of a token; raises Problem 401, Unavailable."""
+        """Return the claims of a token; raises Unauthenticated, Unavailable."""
         if self.tokens is None:
-            raise Problem(404, "This server asks for no tokens.")
+            raise NotFound("This server asks for no tokens.")
         try:
             return await self.tokens.read(token)
         except InvalidToken as error:
-            log.info("token refused", reason=str(error))
-            raise unauthorized() from error
+            log.info("token_refused", reason=str(error))
+            raise Unauthenticated from error
 
     async def _identify(self, request: Request) -> Caller:
         """By the first that is there of header, ticket and cookie: one that fails is not made up for by another."""
@@ -112,21 +112,12 @@ class Access:
         try:
             return caller_of(await self.tickets.redeem(ticket))
         except InvalidTicket as error:
-            raise unauthorized() from error
+            raise Unauthenticated from error
 
 
 def caller_of(claims: Claims) -> Caller:
     """The caller whom valid claims name."""
     return Caller(claims.owner_id, sees_all=ADMIN in claims.scopes, expires_at=claims.expires_at)
-
-
-def unauthorized() -> Problem:
-    """401 for whatever reason; nothing tells which."""
-    return Problem(
-        401,
-        "A valid token is needed.",
-        headers={"WWW-Authenticate": 'Bearer realm="stagecast"'},
-    )
 
 
 def _ticket(request: Request) -> str | None:
@@ -145,9 +136,9 @@ AnyCaller = Annotated[Caller, Depends(caller)]
 
 
 async def administrator(who: AnyCaller) -> Caller:
-    """A caller with the scope ``admin``; raises Problem 403 for others."""
+    """A caller with the scope ``admin``; raises Forbidden for others."""
     if not who.sees_all:
-        raise Problem(403, "This needs a token with the scope admin.")
+        raise Forbidden("This needs a token with the scope admin.")
     return who
 
 

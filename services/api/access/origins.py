@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from services.api.http.problems import Problem
+from services.api.refusals import Forbidden
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def refuse_other_origins(request: Request, allowed: Collection[str], *, must_tell: bool) -> None:
-    """Raise Problem 403 for a request that comes from a page of a foreign origin.
+    """Raise Forbidden for a request that comes from a page of a foreign origin.
 
     By ``Sec-Fetch-Site``, which pages can't forge, else by ``Origin`` against ``Host``, as OWASP's cheat sheet
     on request forgery has it. ``must_tell``: a request that changes something and has neither is refused.
@@ -29,4 +29,4 @@ def refuse_other_origins(request: Request, allowed: Collection[str], *, must_tel
     else:
         is_ours = not must_tell or request.method in SAFE_METHODS
     if not is_ours:
-        raise Problem(403, "A page of another origin may not do this with the user's own credentials.")
+        raise Forbidden("A page of another origin may not do this with the user's own credentials.")

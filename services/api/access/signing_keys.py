@@ -12,6 +12,7 @@ from time import monotonic
 import httpx
 import jwt
 
+from contracts.failures import StagecastError
 from services.runtime.errors import Unavailable
 from services.runtime.process.logging import get_logger
 
@@ -29,7 +30,7 @@ _REFUSED = (httpx.HTTPError, TimeoutError, ValueError, TypeError, RecursionError
 log = get_logger(__name__)
 
 
-class UnknownKey(Exception):
+class UnknownKey(StagecastError):
     """The issuer publishes no such key."""
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.failures import StagecastError
 from services.api.access.tokens import Claims
 from services.runtime.database.tables import tickets
 from services.runtime.process.background import run_step
@@ -20,7 +21,7 @@ EXPIRY_SECONDS = 300.0
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-class InvalidTicket(Exception):
+class InvalidTicket(StagecastError):
     """Never issued, used already, or too old."""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import jwt
 
+from contracts.failures import StagecastError
 from services.api.access.access_settings import AccessSettings
 from services.api.access.signing_keys import SigningKeys, UnknownKey
 from services.runtime.process.logging import get_logger
@@ -23,7 +24,7 @@ log = get_logger(__name__)
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{1,4096}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{1,4096}")
 
 
-class InvalidToken(Exception):
+class InvalidToken(StagecastError):
     """The token proves nothing; why is for the log, not for the caller."""
 
 

@@ -22,12 +22,17 @@ from services.api.documents.views import (
     DocumentWithPosition,
     document_view,
 )
-from services.api.http.problems import Problem
 from services.api.projection.projection_position import read_position
+from services.api.refusals import Invalid, NotFound
 from services.runtime.database.tables import IS_ALIVE, chunks, documents
 
 _CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
-NO_SUCH_DOCUMENT = "There is no such document."
+
+
+class NoSuchDocument(NotFound):
+    """There is none, or it is another owner's."""
+
+    detail = "There is no such document."
 
 
 @asynccontextmanager
@@ -48,7 +53,7 @@ async def list_documents(
     limit: int,
     cursor: str | None,
 ) -> DocumentPage:
-    """The newest documents first; raises Problem for a cursor that is none."""
+    """The newest documents first; raises Invalid for a cursor that is none."""
     query = _visible(caller).order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
     if statuses:
         query = query.where(_shown_status(statuses))
@@ -64,13 +69,13 @@ async def list_documents(
 
 
 async def read_document(engine: AsyncEngine, caller: Caller, document_id: str) -> DocumentWithPosition:
-    """One document; raises Problem 404 where there is none, or it is another owner's."""
+    """One document; raises NoSuchDocument."""
     query = _visible(caller).where(documents.c.document_id == document_id)
     async with snapshot(engine) as connection:
         row = (await connection.execute(query)).one_or_none()
         position = await read_position(connection)
     if row is None:
-        raise Problem(404, NO_SUCH_DOCUMENT)
+        raise NoSuchDocument
     return DocumentWithPosition(**dict(document_view(row)), position=str(position))
 
 
@@ -84,7 +89,7 @@ async def list_chunks(
     async with engine.connect() as connection:
         row = (await connection.execute(shown)).one_or_none()
         if row is None:
-            raise Problem(404, NO_SUCH_DOCUMENT)
+            raise NoSuchDocument
         query = (
             select(*(chunks.c[name] for name in ChunkView.model_fields))
             .where(
@@ -121,6 +126,5 @@ def _decode(cursor: str) -> tuple[datetime, str]:
         created_at, document_id = text.split(" ", 1)
         return _CURSOR.validate_python((created_at, document_id))
     except ValueError as error:
-        raise Problem(
-            422, "The cursor is none of ours.", errors=[{"field": "cursor", "message": "unknown"}]
-        ) from error
+        errors = [{"field": "cursor", "message": "unknown"}]
+        raise Invalid("The cursor is none of ours.", errors=errors) from error

@@ -7,9 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import DocumentDeleted
 from services.api.access.caller import Caller
-from services.api.documents.catalog import NO_SUCH_DOCUMENT
+from services.api.documents.catalog import NoSuchDocument
 from services.api.documents.owners import note
-from services.api.http.problems import Problem
 from services.lifecycle.document_statements import mark_deleted, remove_document
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
@@ -24,11 +23,11 @@ class Deletion:
     publisher: Publisher
 
     async def delete(self, caller: Caller, document_id: str) -> None:
-        """Delete a document that the caller may see; raises Problem 404, Unavailable."""
+        """Delete a document that the caller may see; raises NoSuchDocument, Unavailable."""
         async with self.engine.begin() as connection:
             row = await mark_deleted(connection, document_id, caller.visible())
             if row is None:
-                raise Problem(404, NO_SUCH_DOCUMENT)
+                raise NoSuchDocument
             if row.owner_id is not None:  # of whom reports that come later are as well
                 await connection.execute(note(document_id, row.owner_id))
         await self.finish(document_id, row.owner_id, is_uploaded=row.sha256 is not None)

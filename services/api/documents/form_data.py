@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from contracts.failures import StagecastError
+
 MAX_HEAD_BYTES = 16 * 1024
 """Of one part."""
 MAX_HEADS_BYTES = 64 * 1024
@@ -18,7 +20,7 @@ _FOLD = re.compile(rb"\r\n[ \t]+")
 _CHARSETS = frozenset({"utf-8", "iso-8859-1"})
 
 
-class MalformedForm(ValueError):
+class MalformedForm(StagecastError):
     """The body is no form, or goes beyond a bound; the sentence says which."""
 
 

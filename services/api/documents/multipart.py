@@ -7,12 +7,19 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from services.api.documents.form_data import FormParser, MalformedForm, PartEnd, PartHead
-from services.api.http.problems import Problem
+from services.api.refusals import Invalid, Malformed, TooLarge, Unsupported
 from services.runtime.media_types import HEAD_BYTES, SUPPORTED, detect
 
 FRAMING_BYTES = 64 * 1024
 """What boundaries, headers and other fields may take beside the file."""
 MAX_FILENAME_CHARACTERS = 255
+
+
+class InvalidUpload(Invalid):
+    """A form that does not hold one whole file."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, errors=[{"field": "file", "message": sentence}])
 
 
 class IncomingFile:
@@ -42,7 +49,7 @@ class IncomingFile:
         return printable[:MAX_FILENAME_CHARACTERS] or "document"
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The file's bytes; raises Problem 413, 415 or 422 as soon as that much is certain."""
+        """The file's bytes; raises TooLarge, Unsupported or InvalidUpload as soon as that much is certain."""
         head = bytearray()
         async for data in self._file_data():
             self._count(data)
@@ -54,11 +61,11 @@ class IncomingFile:
                 self._detect_type(bytes(head))
                 yield bytes(head)
         if self._head is None:
-            raise _invalid("The form has no field named file.")
+            raise InvalidUpload("The form has no field named file.")
         if not self._is_whole:
-            raise _invalid("The form ends in the middle of the file.")
+            raise InvalidUpload("The form ends in the middle of the file.")
         if self.size == 0:
-            raise _invalid("The file is empty.")
+            raise InvalidUpload("The file is empty.")
         if not self.file_type:
             self._detect_type(bytes(head))
             yield bytes(head)
@@ -85,13 +92,13 @@ class IncomingFile:
         try:
             yield from self._parser.feed(piece)
         except MalformedForm as error:
-            raise _invalid(str(error)) from error
+            raise InvalidUpload(str(error)) from error
 
     def _begin(self, part: PartHead) -> None:
         if part.name != "file":
             return
         if self._head is not None:
-            raise _invalid("The form has more than one field named file; upload them one by one.")
+            raise InvalidUpload("The form has more than one field named file; upload them one by one.")
         self._head = part
 
     async def _pieces(self) -> AsyncIterator[bytes]:
@@ -99,7 +106,7 @@ class IncomingFile:
             async for piece in self._request.stream():
                 yield piece
         except ClientDisconnect as error:
-            raise Problem(400, "The upload was cut off.") from error
+            raise Malformed("The upload was cut off.") from error
 
     def _count(self, data: bytes) -> None:
         self.size += len(data)
@@ -110,26 +117,22 @@ class IncomingFile:
     def _detect_type(self, head: bytes) -> None:
         self.file_type = detect(head, self.filename)
         if self.file_type not in SUPPORTED:
-            raise Problem(415, f"The content is {self.file_type}, which can't be parsed.")
+            raise Unsupported(f"The content is {self.file_type}, which can't be parsed.")
 
     def _check_announced_size(self) -> None:
         announced = self._request.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self._max_bytes + FRAMING_BYTES:
             raise self._too_large()
 
-    def _too_large(self) -> Problem:
-        return Problem(413, f"The file is larger than {self._max_bytes} bytes.")
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The file is larger than {self._max_bytes} bytes.")
 
 
 def _parser_of(request: Request) -> FormParser:
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data") or "boundary=" not in content_type:
-        raise Problem(415, "A document is uploaded as multipart/form-data.")
+        raise Unsupported("A document is uploaded as multipart/form-data.")
     try:
         return FormParser(content_type)
     except MalformedForm as error:
-        raise _invalid(str(error)) from error
-
-
-def _invalid(sentence: str) -> Problem:
-    return Problem(422, sentence, errors=[{"field": "file", "message": sentence}])
+        raise InvalidUpload(str(error)) from error

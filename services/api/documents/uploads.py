@@ -13,7 +13,7 @@ from services.api.access.caller import Caller
 from services.api.documents.admission import Admission
 from services.api.documents.multipart import IncomingFile
 from services.api.documents.views import DocumentView, view_of_upload
-from services.api.http.problems import Problem
+from services.api.refusals import Conflict, Refused, TooSlow
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.document_statements import insert_uploaded, mark_deleted
@@ -30,6 +30,12 @@ DATABASE_SECONDS = 2.0
 _RESERVE = insert(upload_reservations).values(document_id=bindparam("document_id"))
 
 
+class DocumentBusy(Conflict):
+    """An attempt is under way."""
+
+    detail = "The document is being processed."
+
+
 @dataclass(frozen=True)
 class Uploads:
     """Takes files in, and begins with documents again."""
@@ -43,7 +49,7 @@ class Uploads:
     async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
         """Store a file and begin its way; the document's id and, if it is new, the document.
 
-        The same bytes by the same owner give the document that is there already. Raises Problem for a file
+        The same bytes by the same owner give the document that is there already. Raises Refused for a file
         that is refused, Unavailable when a dependency is away: before the body is read if that is known by
         then. Nothing is left behind then, or the sweeper removes it.
         """
@@ -61,11 +67,11 @@ class Uploads:
         return document_id, view_of_upload(attempt, file.sha256, now)
 
     async def begin_again(self, document_id: str, attempt: int) -> None:
-        """Start the attempt after ``attempt``; raises Problem 409 when another has begun meanwhile."""
+        """Start the attempt after ``attempt``; raises DocumentBusy when another has begun meanwhile."""
         try:
             opened = await open_next_attempt(self.engine, document_id, ended=attempt)
         except Superseded as error:
-            raise Problem(409, "The document is being processed.") from error
+            raise DocumentBusy from error
         await start_attempt(self.engine, self.reporter, opened)
 
     async def _reserve(self, document_id: str) -> None:
@@ -87,8 +93,8 @@ class Uploads:
             async with asyncio.timeout(self.upload_seconds):
                 await self.objects.put(document_id, file.body())
         except TimeoutError as error:
-            raise Problem(408, f"The upload took more than {self.upload_seconds:.0f} seconds.") from error
-        except Problem:
+            raise TooSlow(f"The upload took more than {self.upload_seconds:.0f} seconds.") from error
+        except Refused:
             await forget_upload(self.engine, self.objects, document_id)
             raise
 

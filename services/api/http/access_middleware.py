@@ -11,8 +11,9 @@ from time import monotonic
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.body import MAX_JSON_BYTES, TimedReceive
-from services.api.http.problems import Problem, problem_of
+from services.api.http.problems import answer_to
 from services.api.http.rates import ADDRESS, Rates, address_key
+from services.api.refusals import Malformed
 
 
 class AccessMiddleware:
@@ -49,10 +50,10 @@ class AccessMiddleware:
             timed = TimedReceive(receive, self._body_seconds, monotonic, bound)
             await self._app(scope, timed, send_noted)
         except Exception as error:
-            problem = problem_of(error)
+            answer = answer_to(error)
             if has_begun:
                 raise  # nothing can be said any more; the server cuts the connection
-            await problem.response()(scope, receive, send)
+            await answer(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
         if scope["path"].startswith("/api/"):
@@ -61,7 +62,7 @@ class AccessMiddleware:
         await self._authenticate(scope)
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             # Names, types and cursors are looked for in PostgreSQL, which takes no NUL in a text.
-            raise Problem(400, "The address has a NUL in it.")
+            raise Malformed("The address has a NUL in it.")
 
 
 def _is_upload(scope: Scope) -> bool:

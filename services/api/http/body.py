@@ -2,16 +2,25 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import HTTPException, Request
 from starlette.types import Message, Receive
 
-from services.api.http.problems import Problem
+from services.api.refusals import TooLarge
 
 MIN_BYTES_PER_SECOND = 16 * 1024
 MAX_JSON_BYTES = 512 * 1024
 """Of a body that is read whole before a route looks at it: twice the longest search."""
+
+
+class BodyTooLarge(TooLarge):
+    """A body that is not read to its end."""
+
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The body is larger than {max_bytes} bytes.")
 
 
 class TimedReceive:
@@ -49,22 +58,18 @@ class TimedReceive:
 
 
 async def bounded_body(request: Request, max_bytes: int) -> bytes:
-    """The body; raises Problem 413 as soon as it is certain to be larger than ``max_bytes``."""
+    """The body; raises BodyTooLarge as soon as it is certain to be larger than ``max_bytes``."""
     refuse_announced(request, max_bytes)
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > max_bytes:
-            raise _too_large(max_bytes)
+            raise BodyTooLarge(max_bytes)
     return bytes(body)
 
 
 def refuse_announced(request: Request, max_bytes: int) -> None:
-    """Raise Problem 413 for a ``Content-Length`` that is too large already."""
+    """Raise BodyTooLarge for a ``Content-Length`` that is too large already."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
-        raise _too_large(max_bytes)
-
-
-def _too_large(max_bytes: int) -> Problem:
-    return Problem(413, f"The body is larger than {max_bytes} bytes.", headers={"Connection": "close"})
+        raise BodyTooLarge(max_bytes)

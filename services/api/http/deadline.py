@@ -9,7 +9,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http.problems import unavailable
+from services.api.refusals import Unready
 from services.runtime.process.asyncio_guards import forget
 
 UNBOUNDED = re.compile(r"GET /api/v1/events|POST /api/v1/documents")
@@ -24,7 +24,7 @@ class Deadline:
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request; raises Problem 503, or TimeoutError in the middle of an answer."""
+        """Handle a request; raises Unready, or TimeoutError in the middle of an answer."""
         if scope["type"] != "http" or UNBOUNDED.fullmatch(f"{scope['method']} {scope['path']}"):
             await self._app(scope, receive, send)
             return None
@@ -48,4 +48,4 @@ class Deadline:
             return work.result()
         if has_begun:
             raise TimeoutError("the answer stopped in its middle")
-        raise unavailable("A part of the system does not answer; try again soon.")
+        raise Unready

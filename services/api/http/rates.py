@@ -17,7 +17,7 @@ from throttled.asyncio.store import BaseStore, MemoryStore, RedisStore
 from throttled.exceptions import StoreUnavailableError
 
 from services.api.access.access_settings import AccessSettings
-from services.api.http.problems import Problem
+from services.api.refusals import TooManyRequests
 from services.runtime.process.logging import get_logger
 
 ADDRESS, USER, PRODUCER = "address", "user", "producer"
@@ -54,7 +54,7 @@ class Rates:
         self._quiet_until = 0.0
 
     async def count(self, scope: Scope, kind: str, key: str) -> None:
-        """Count a request against a bucket; raises Problem 429 when it is empty.
+        """Count a request against a bucket; raises TooManyRequests when it is empty.
 
         While a shared store is away everybody passes: better than that nobody does.
         """
@@ -71,8 +71,7 @@ class Rates:
         window = _window(self._quotas[kind])
         scope.setdefault(SPENT, []).append((kind, state.limit, window, state.remaining, state.reset_after))
         if result.limited:
-            wait = max(1, math.ceil(state.retry_after))
-            raise Problem(429, "Too many requests; try again later.", headers={"Retry-After": str(wait)})
+            raise TooManyRequests(retry_after=max(1, math.ceil(state.retry_after)))
 
 
 def rate_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -9,9 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.allowed_hosts import parse_host
 from services.api.http.methods import as_read
-from services.api.http.problems import Problem
+from services.api.http.problems import answer_to
 from services.api.http.rates import rate_headers
 from services.api.http.security_headers import security_headers
+from services.api.refusals import Malformed, Misdirected, Refused
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -50,19 +51,17 @@ class RequestMiddleware:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             refusal = self._refusal(scope)
-            await (refusal.response() if refusal else self._app)(scope, receive, send_sealed)
+            await (answer_to(refusal) if refusal else self._app)(scope, receive, send_sealed)
 
-    def _refusal(self, scope: Scope) -> Problem | None:
+    def _refusal(self, scope: Scope) -> Refused | None:
         names = [name for name, _ in scope["headers"] if name in SINGLE]
         if len(names) != len(set(names)):
-            return Problem(400, "A header that may come once came twice.")
+            return Malformed("A header that may come once came twice.")
         host = parse_host(dict(scope["headers"]).get(b"host", b""))
         if host is None:
-            return Problem(400, "The request names no host.")
+            return Malformed("The request names no host.")
         if scope["path"] not in PROBES and not self._is_ours(host):
-            return Problem(
-                421, "This server does not answer to that name; ALLOWED_HOSTS lists those it does."
-            )
+            return Misdirected("This server does not answer to that name; ALLOWED_HOSTS lists those it does.")
         return None
 
 

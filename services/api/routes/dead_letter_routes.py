@@ -4,9 +4,9 @@ from fastapi import APIRouter, Depends, Request
 
 from contracts.wire import WireModel
 from services.api.access.caller import administrator
-from services.api.http.problems import Problem
 from services.api.parts import parts_of
 from services.api.recovery.dead_letters import DeadLetter
+from services.api.refusals import NotFound
 
 router = APIRouter(prefix="/api/v1", tags=["dead letters"], dependencies=[Depends(administrator)])
 
@@ -33,5 +33,5 @@ async def dead_letters(request: Request) -> DeadLetters:
 async def redrive(request: Request, dead_letter_id: str) -> Redriven:
     """Process a message again; where its document has failed, that starts a new attempt."""
     if not await parts_of(request).dead_letters.redrive(dead_letter_id):
-        raise Problem(404, "There is no such dead letter.")
+        raise NotFound("There is no such dead letter.")
     return Redriven(dead_letter_id=dead_letter_id)

@@ -8,10 +8,11 @@ from contracts.statuses import Status
 from services.api.access.caller import AnyCaller
 from services.api.documents.catalog import list_chunks, list_documents, read_document
 from services.api.documents.multipart import IncomingFile
+from services.api.documents.uploads import DocumentBusy
 from services.api.documents.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
-from services.api.http.problems import Problem
 from services.api.openapi import FILE_BODY
 from services.api.parts import parts_of
+from services.api.refusals import Conflict
 from services.api.search.nearest import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
@@ -97,7 +98,7 @@ async def retry(request: Request, who: AnyCaller, document_id: str) -> DocumentW
     await parts.projector.catch_up()
     found = await read_document(parts.engine, who, document_id)
     if found.sha256 is None:
-        raise Problem(409, "Only its producer can process this document again.")
+        raise Conflict("Only its producer can process this document again.")
     await parts.uploads.begin_again(document_id, _ended_attempt(found))
     return await read_document(parts.engine, who, document_id)
 
@@ -121,5 +122,5 @@ async def find(request: Request, who: AnyCaller, wanted: SearchRequest) -> Searc
 
 def _ended_attempt(document: DocumentView) -> int:
     if document.is_under_way:
-        raise Problem(409, "The document is being processed.")
+        raise DocumentBusy
     return document.attempt

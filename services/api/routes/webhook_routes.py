@@ -5,10 +5,10 @@ import re
 from fastapi import APIRouter, Request
 
 from services.api.http.body import bounded_body, refuse_announced
-from services.api.http.problems import Problem
 from services.api.http.rates import PRODUCER
 from services.api.openapi import REPORT_BODY, WEBHOOK_DOOR
 from services.api.parts import parts_of
+from services.api.refusals import Invalid
 from services.api.webhook.reports import MAX_BODY_BYTES, Accepted, decode_report
 
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
@@ -34,5 +34,5 @@ def _message_id(request: Request) -> str | None:
     message_id = request.headers.get("webhook-id")
     if message_id is not None and not _MESSAGE_ID.fullmatch(message_id):
         errors = [{"field": "webhook-id", "message": "1 to 256 visible ASCII characters"}]
-        raise Problem(422, "The webhook-id can't be used.", errors=errors)
+        raise Invalid("The webhook-id can't be used.", errors=errors)
     return message_id

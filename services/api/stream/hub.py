@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from services.api.http.problems import Problem, unavailable
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
 from services.api.log.ring import Ring
+from services.api.refusals import TooManyRequests, Unready
 from services.api.stream.batches import Batches
 from services.api.stream.broadcaster import Broadcaster
 from services.api.stream.catch_up import catch_up
@@ -59,14 +59,14 @@ class Hub:
         return len(self._subscribers)
 
     def admit(self, view: View) -> None:
-        """Refuse one stream too many; raises Problem 429 or 503."""
+        """Refuse one stream too many; raises TooManyRequests or Unready."""
         if self._is_draining:
-            raise unavailable("This server is about to stop; another one answers.", retry_after=1)
+            raise Unready("This server is about to stop; another one answers.", retry_after=1)
         if len(self._subscribers) >= self._limits.connections:
-            raise unavailable("This server has as many open streams as it may have.")
+            raise Unready("This server has as many open streams as it may have.")
         owner = view.caller.owner_id
         if owner is not None and self._of_owner[owner] >= self._limits.connections_per_user:
-            raise Problem(429, "You have as many open streams as you may have.", headers={"Retry-After": "5"})
+            raise TooManyRequests("You have as many open streams as you may have.")
 
     def open(self, subscriber: Subscriber, request: StreamRequest) -> None:
         """Begin a stream whose headers are out: its first frames, then what it missed, then the tail."""

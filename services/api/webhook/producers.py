@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from services.api.access.access_settings import AccessSettings, secret_bytes
-from services.api.http.problems import Problem
+from services.api.refusals import Unauthenticated
 
 MAX_SIGNATURES = 8
 """In one header; each is tried with each secret."""
@@ -22,6 +22,13 @@ TOLERANCE_SECONDS = 300
 """Between the time that was signed and now."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
+
+
+class UnknownProducer(Unauthenticated):
+    """No key or signature, or a wrong one; nothing tells which."""
+
+    detail = "The webhook key or signature is missing or wrong."
+    headers: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,12 @@ class Producers:
         return cls(known, settings.webhook_require_signature)
 
     def by_key(self, headers: Mapping[str, str]) -> Producer | None:
-        """The producer of ``X-Webhook-Key``; None where a signature has to tell. Raises Problem 401."""
+        """The producer of ``X-Webhook-Key``; None where a signature has to tell. Raises UnknownProducer."""
         if headers.get("webhook-signature"):
             return None
         key = headers.get("x-webhook-key")
         if not key or self.requires_signature:
-            raise _refused()
+            raise UnknownProducer
         given, found = _digest(key), None
         # All are compared, as digests of one length and in constant time, whichever of them matches.
         for producer in self.known:
@@ -70,11 +77,11 @@ class Producers:
                 if hmac.compare_digest(given, live):
                     found = producer
         if found is None:
-            raise _refused()
+            raise UnknownProducer
         return found
 
     def by_signature(self, headers: Mapping[str, str], body: bytes) -> Producer:
-        """The producer whose secret signed id, timestamp and body; raises Problem 401.
+        """The producer whose secret signed id, timestamp and body; raises UnknownProducer.
 
         A key beside a wrong signature is no help: whoever signs relies on it that nothing else is believed.
         """
@@ -89,15 +96,15 @@ class Producers:
                     if hmac.compare_digest(expected, signature):
                         found = producer
         if found is None:
-            raise _refused()
+            raise UnknownProducer
         return found
 
 
 def _signatures(header: str) -> list[bytes]:
-    """The signatures in a header; malformed ones and those of other versions count as none. Raises Problem 401."""
+    """The signatures in a header; malformed ones, and those of other versions, count as none."""
     versioned = header.split(" ")
     if len(versioned) > MAX_SIGNATURES:
-        raise _refused()
+        raise UnknownProducer
     found = []
     for version, _, encoded in (one.partition(",") for one in versioned):
         with suppress(ValueError):  # binascii's error is one, and what is no ASCII another
@@ -106,18 +113,14 @@ def _signatures(header: str) -> list[bytes]:
 
 
 def _signed_bytes(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Id, timestamp and body as they were sent; raises Problem 401 for a timestamp that is none, or too far off."""
+    """Id, timestamp and body as they were sent; raises UnknownProducer for a time that is none, or too far off."""
     timestamp = headers.get("webhook-timestamp", "")
     if not _TIMESTAMP.fullmatch(timestamp) or abs(time.time() - int(timestamp)) > TOLERANCE_SECONDS:
-        raise _refused()
+        raise UnknownProducer
     if not (message_id := headers.get("webhook-id")):
-        raise _refused()
+        raise UnknownProducer
     return b".".join((message_id.encode("latin-1"), timestamp.encode(), body))
 
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-def _refused() -> Problem:
-    return Problem(401, "The webhook key or signature is missing or wrong.")

@@ -14,7 +14,8 @@ from contracts.events import MAX_MESSAGE_CHARACTERS, EventId, OwnerId, StatusEve
 from contracts.statuses import SENTENCES, Status
 from contracts.wire import DocumentId, Metadata, Timestamp, WireModel
 from services.api.documents.owners import find_owner, note_owner
-from services.api.http.problems import Problem, field_errors
+from services.api.http.problems import field_errors
+from services.api.refusals import Forbidden, Invalid, Malformed, Unsupported
 from services.api.webhook.producers import Producer
 from services.api.webhook.receipts import Receipts
 from services.runtime.messaging.publisher import Publisher
@@ -24,6 +25,15 @@ MAX_BODY_BYTES = 64 * 1024
 _NAMESPACE = UUID("b0a4ce7c-66f2-4b4a-8f0e-6d8c0a7f1b52")
 
 log = get_logger(__name__)
+
+
+class ForeignOwner(Forbidden):
+    """An owner, or a document of one, for whom the producer may not report."""
+
+    detail = "This producer may not report on this document for this owner."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"field": "ownerId", "message": self.detail}])
 
 
 class ReportedStatus(WireModel):
@@ -56,7 +66,7 @@ class Webhook:
     async def accept(self, producer: Producer, report: ReportedStatus, message_id: str | None) -> Accepted:
         """Put a report into the log, unless the same message was put there before.
 
-        Raises Problem 403 for an owner who is none of the producer's, 422 for an id that is another producer's;
+        Raises ForeignOwner for one who is none of the producer's, Invalid for an id that is another producer's;
         Unavailable. The receipt is written first
         and marked once the broker has confirmed: a message that comes again after a crash in between is
         published again, under the same event id.
@@ -74,7 +84,7 @@ class Webhook:
             return Accepted(accepted=True, event_id=event.event_id)
         if report.event_id is not None and await self.receipts.is_taken(event):
             errors = [{"field": "eventId", "message": "is the id of another producer's event"}]
-            raise Problem(422, "The eventId is taken.", errors=errors)
+            raise Invalid("The eventId is taken.", errors=errors)
         event, is_ours = await self.receipts.claim(message_id, event)
         if is_ours:
             await self._publish(event)
@@ -94,30 +104,25 @@ class Webhook:
         only = next(iter(producer.owners)) if producer.owners and len(producer.owners) == 1 else None
         owner_id = report.owner_id or known or only
         if producer.owners is not None and owner_id not in producer.owners:
-            raise _foreign()
+            raise ForeignOwner
         if owner_id is not None and known is None:
             known = await note_owner(self.engine, report.document_id, owner_id)
         # An event of a document must reach nobody but its owner, whoever reports it.
         if owner_id != known:
-            raise _foreign()
+            raise ForeignOwner
         return owner_id
 
 
-def _foreign() -> Problem:
-    sentence = "This producer may not report on this document for this owner."
-    return Problem(403, sentence, errors=[{"field": "ownerId", "message": sentence}])
-
-
 def decode_report(content_type: str, body: bytes) -> ReportedStatus:
-    """Read a report; raises Problem 400, 415 or 422."""
+    """Read a report; raises Malformed, Unsupported or Invalid."""
     if content_type.split(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "The body must be application/json.")
+        raise Unsupported("The body must be application/json.")
     parsed = _parse_json(body)
     try:
         return ReportedStatus.model_validate(parsed)
     except ValidationError as error:
         errors = field_errors(error.errors(include_url=False, include_input=False, include_context=False))
-        raise Problem(422, "The report does not fit the schema.", errors=errors) from error
+        raise Invalid("The report does not fit the schema.", errors=errors) from error
 
 
 def _parse_json(body: bytes) -> Any:
@@ -125,7 +130,7 @@ def _parse_json(body: bytes) -> Any:
         # Not the bytes: of them json would take UTF-16 and UTF-32 as well.
         return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise Problem(400, "The body is not well-formed JSON.") from error
+        raise Malformed("The body is not well-formed JSON.") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

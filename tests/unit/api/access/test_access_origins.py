@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from services.api.access.origins import refuse_other_origins
-from services.api.http.problems import Problem
+from services.api.refusals import Forbidden
 
 
 def request(method: str = "GET", **headers: str) -> Request:
@@ -27,5 +27,5 @@ def test_a_command_line_without_such_headers_may_change_things_without_tokens() 
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec_fetch_site": "cross-site"}])
 def test_another_site_may_not(headers: dict[str, str]) -> None:
     for method in ("GET", "POST"):
-        with pytest.raises(Problem):
+        with pytest.raises(Forbidden):
             refuse_other_origins(request(method, host="localhost", **headers), (), must_tell=False)

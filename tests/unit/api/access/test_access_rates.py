@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from services.api.access.access_settings import AccessSettings
-from services.api.http.problems import Problem
 from services.api.http.rates import ADDRESS, TRACKED, USER, Rates, address_key, rate_headers
+from services.api.refusals import TooManyRequests
 
 pytestmark = pytest.mark.anyio
 
@@ -17,13 +17,13 @@ async def test_a_bucket_that_is_empty_refuses_and_the_next_one_does_not() -> Non
 
     await rates.count(scope, USER, "alice")
     await rates.count(scope, USER, "alice")
-    with pytest.raises(Problem) as refusal:
+    with pytest.raises(TooManyRequests) as refusal:
         await rates.count(scope, USER, "alice")
     await rates.count(scope, USER, "bob")
     await rates.count(scope, ADDRESS, "alice")
 
     assert refusal.value.status == 429
-    assert refusal.value.headers == {"Retry-After": "30"}
+    assert refusal.value.retry_after == 30
 
 
 async def test_the_headers_tell_each_bucket_that_was_counted() -> None:

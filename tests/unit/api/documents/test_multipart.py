@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.types import Message
 
 from services.api.documents.multipart import IncomingFile
-from services.api.http.problems import Problem
+from services.api.refusals import Refused
 
 BOUNDARY = "b"
 END = f"--{BOUNDARY}--\r\n"
@@ -65,13 +65,13 @@ def test_the_file_comes_as_it_was_sent_however_it_is_cut(pieces: int) -> None:
     ],
 )
 def test_a_form_that_does_not_hold_one_whole_file_is_refused(body: str, sentence: str, pieces: int) -> None:
-    with pytest.raises(Problem, match=sentence) as refused:
+    with pytest.raises(Refused, match=sentence) as refused:
         read(incoming(body, pieces=pieces))
     assert refused.value.status == 422
 
 
 def test_a_client_that_goes_away_in_the_middle_is_no_bug() -> None:
-    with pytest.raises(Problem, match="cut off"):
+    with pytest.raises(Refused, match="cut off"):
         read(incoming(part("file", "a.txt", "one"), is_cut_off=True))
 
 
@@ -108,14 +108,14 @@ def test_the_name_of_a_file_is_read_as_it_was_meant(disposition: str, filename: 
 @pytest.mark.parametrize("name", ["file", "other"])
 def test_a_part_with_a_head_that_is_too_large_is_refused(name: str, pieces: int) -> None:
     large = part(name, "a" * 200_000, "one") + part("file", "a.txt", "two") + END
-    with pytest.raises(Problem, match="head that is too large") as refused:
+    with pytest.raises(Refused, match="head that is too large") as refused:
         read(incoming(large, pieces=pieces, max_bytes=1_000_000))
     assert refused.value.status == 422
 
 
 def test_the_heads_of_all_parts_together_are_bounded() -> None:
     many = "".join(part(f"other-{number}", "a" * 1000, "") for number in range(100))
-    with pytest.raises(Problem, match="head that is too large"):
+    with pytest.raises(Refused, match="head that is too large"):
         read(incoming(many + part("file", "a.txt", "two") + END, max_bytes=1_000_000))
 
 

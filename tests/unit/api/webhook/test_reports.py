@@ -8,7 +8,7 @@ import pytest
 
 from contracts.events import StatusEvent
 from contracts.statuses import Status
-from services.api.http.problems import Problem
+from services.api.refusals import Refused
 from services.api.webhook.reports import decode_report, event_of
 
 
@@ -49,6 +49,6 @@ def test_a_failure_is_told_by_its_reason() -> None:
     "moment", [1790000000, "1790000000", "2026-11-22", "2026-11-22T06:00:00", "", True, 1e400]
 )
 def test_a_time_that_is_not_rfc_3339_is_refused(moment: object) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Refused) as refused:
         event(timestamp=moment)
     assert refused.value.status in {400, 422}
