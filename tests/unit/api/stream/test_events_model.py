@@ -38,7 +38,7 @@ from services.api.stream.stream_request import StreamLimits, StreamRequest
 from services.api.stream.subscriber import Subscriber
 
 OWNERS = (None, "ann", "ben")
-DOCUMENTS = ("a", "b", "c")
+DOCUMENTS = ("a", "b", "c", "d", "e")
 VIEWS = [
     View(Caller(None, sees_all=True), Filter()),
     View(Caller("ann", sees_all=False), Filter()),
@@ -46,7 +46,7 @@ VIEWS = [
     View(Caller(None, sees_all=True), Filter(statuses=frozenset({"failed"}))),
 ]
 RING_BYTES = 8 * (OVERHEAD_BYTES + 300)
-WINDOW_BYTES = 1200
+WINDOW_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -360,7 +360,7 @@ def test_every_client_sees_exactly_the_visible_events_after_its_id_in_order(
     monkeypatch.setattr(broadcaster, "PACING_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(broadcaster, "SLICE", 2)
     monkeypatch.setattr(history, "SLICE_ENTRIES", 4)
-    monkeypatch.setattr(catch_up, "MAX_BYTES", 500)
+    monkeypatch.setattr(catch_up, "MAX_BYTES", 200)
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     options: dict[str, Any] = {"max_examples": 80, "stateful_step_count": 40, "deadline": None}
     with capture_logs():  # thousands of clients come and go
