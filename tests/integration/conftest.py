@@ -1,12 +1,14 @@
 """Fixtures that several integration tests share."""
 
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import empty_database
+from tests.conftest import empty_database, missing
+from tests.support.followers import install_npm_clients
 from tests.support.guarded import Guarded, guarded_api
 from tests.support.system import System
 from tests.support.virtual_host import VirtualHosts
@@ -26,3 +28,14 @@ def guarded(rabbitmq_url: str, management_url: str, server_url: str) -> Iterator
                 yield running
         finally:
             system.stop()
+
+
+@pytest.fixture(scope="session")
+def npm_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which npm has installed clients of event streams."""
+    directory = tmp_path_factory.mktemp("npm")
+    try:
+        install_npm_clients(directory)
+    except (OSError, subprocess.CalledProcessError) as error:
+        missing(f"npm's clients of event streams can't be installed: {error}")
+    return directory

@@ -1,7 +1,6 @@
 """Streams through the sudden death of API and broker: nothing is missed, and a broker's absence is only a delay."""
 
 import asyncio
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,19 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aio_pika
-import pytest
 
 from contracts import topology
 from contracts.events import StatusEvent
 from services.runtime.errors import BROKER_ERRORS
-from tests.conftest import missing
 from tests.support.background import in_background
 from tests.support.fakes.waiting import wait_until
 from tests.support.followers import (
     following_by_curl,
     following_by_node,
     following_by_page,
-    install_eventsource,
 )
 from tests.support.system import System, following
 from tests.support.virtual_host import PrivateVirtualHost
@@ -85,15 +81,6 @@ def pouring(rabbitmq_url: str) -> Iterator[Pouring]:
         yield pour
 
 
-@pytest.fixture(scope="session")
-def eventsource(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A script that follows a URL with npm's eventsource."""
-    try:
-        return install_eventsource(tmp_path_factory.mktemp("eventsource"))
-    except (OSError, subprocess.CalledProcessError) as error:
-        missing(f"npm's eventsource can't be installed: {error}")
-
-
 def in_order_and_once(seen: list[str], confirmed: list[str]) -> None:
     """Each client saw all that was confirmed since it came; repeats of one id are the publisher's, and dropped."""
     once = list(dict.fromkeys(seen))
@@ -107,7 +94,7 @@ def test_every_client_gets_every_event_through_kill_9_of_api_and_broker(
     private_broker: PrivateVirtualHost,
     fresh_database_url: str,
     tmp_path: Path,
-    eventsource: Path,
+    npm_clients: Path,
     chromium: Path,
 ) -> None:
     system = System(tmp_path, private_broker.url, fresh_database_url)
@@ -116,7 +103,7 @@ def test_every_client_gets_every_event_through_kill_9_of_api_and_broker(
     try:
         with (
             following_by_curl(url) as curl,
-            following_by_node(eventsource, url) as node,
+            following_by_node(npm_clients, tmp_path / "node.txt", url, "eventsource") as (node,),
             following_by_page(chromium, system.url) as page,
             following(system) as follower,
         ):

