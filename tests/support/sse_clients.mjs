@@ -34,4 +34,5 @@ const clients = {
   },
 };
 
+setInterval(() => {}, 60_000); // eventsource lets a program end while it waits to come back
 for (const name of names) clients[name](requireHere(name), name);
