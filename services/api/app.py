@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from services.api.access.caller import Access, refuse_open_door
+from services.api.access.caller import Access, refuse_unprotected
 from services.api.access.tickets import Tickets, run_ticket_expiry
 from services.api.access.tokens import create_tokens
 from services.api.api_settings import ApiSettings
@@ -113,7 +113,7 @@ def _stream_limits(settings: ApiSettings) -> StreamLimits:
 
 def create_app(settings: ApiSettings) -> FastAPI:
     """The ASGI application; connections open in its lifespan."""
-    refuse_open_door(settings)
+    refuse_unprotected(settings)
     parts = create_parts(settings)
     app = Api(title="Stagecast", version="1", lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.parts = parts
@@ -129,7 +129,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         session_routes,
     ):
         app.include_router(routes.router)
-    app.include_router(operations_router(parts))
+    app.include_router(operations_router(parts.broker, parts.engine))
     app.include_router(asyncapi_router(settings))
     app.include_router(docs_router(app))
     app.include_router(page_router())

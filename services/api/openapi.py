@@ -34,12 +34,12 @@ _ANY_PROBLEM = {
     "description": "A problem",
     "content": {"application/problem+json": {"schema": {"$ref": _COMPONENT.format(model="Problem")}}},
 }
-_DOORS = {
+_SECURITY_SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     "webhookKey": {"type": "apiKey", "in": "header", "name": "X-Webhook-Key"},
 }
-WEBHOOK_DOOR: dict[str, Any] = {"security": [{"webhookKey": []}]}
+WEBHOOK_SECURITY: dict[str, Any] = {"security": [{"webhookKey": []}]}
 
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -75,7 +75,7 @@ class Api(FastAPI):
 
 def _corrected(description: dict[str, Any]) -> dict[str, Any]:
     components = description.setdefault("components", {})
-    components["securitySchemes"] = _DOORS
+    components["securitySchemes"] = _SECURITY_SCHEMES
     schemas = components.setdefault("schemas", {})
     for never in ("HTTPValidationError", "ValidationError"):
         schemas.pop(never, None)

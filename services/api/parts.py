@@ -1,8 +1,7 @@
-"""What the API's process is made of."""
+"""The parts of the API's process."""
 
 from dataclasses import dataclass
 
-from fastapi import Request
 from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -45,9 +44,3 @@ class Parts:
     rates: Rates
     admission: Admission
     dead_letters: DeadLetterQueues
-
-
-def parts_of(request: Request) -> Parts:
-    """The parts of the process that answers a request."""
-    parts: Parts = request.app.state.parts
-    return parts

@@ -142,7 +142,7 @@ async def administrator(who: AnyCaller) -> Caller:
     return who
 
 
-def refuse_open_door(settings: ApiSettings) -> None:
+def refuse_unprotected(settings: ApiSettings) -> None:
     """Stop the start when anybody on the network could do anything."""
     if settings.asks_for_tokens or settings.auth_disabled or is_loopback(settings.host):
         return

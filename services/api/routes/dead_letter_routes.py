@@ -1,12 +1,12 @@
 """``/api/v1/dead-letters``, for administrators."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
 from contracts.wire import WireModel
 from services.api.access.caller import administrator
-from services.api.parts import parts_of
 from services.api.recovery.dead_letters import DeadLetter
 from services.api.refusals import NotFound
+from services.api.routes.dependencies import DeadLettersDep
 
 router = APIRouter(prefix="/api/v1", tags=["dead letters"], dependencies=[Depends(administrator)])
 
@@ -24,14 +24,14 @@ class Redriven(WireModel):
 
 
 @router.get("/dead-letters")
-async def dead_letters(request: Request) -> DeadLetters:
+async def dead_letters(queues: DeadLettersDep) -> DeadLetters:
     """The messages that stages gave up, the oldest of each stage first."""
-    return DeadLetters(items=await parts_of(request).dead_letters.read())
+    return DeadLetters(items=await queues.read())
 
 
 @router.post("/dead-letters/{dead_letter_id}/redrive", status_code=202)
-async def redrive(request: Request, dead_letter_id: str) -> Redriven:
+async def redrive(queues: DeadLettersDep, dead_letter_id: str) -> Redriven:
     """Process a message again; where its document has failed, that starts a new attempt."""
-    if not await parts_of(request).dead_letters.redrive(dead_letter_id):
+    if not await queues.redrive(dead_letter_id):
         raise NotFound("There is no such dead letter.")
     return Redriven(dead_letter_id=dead_letter_id)

@@ -2,17 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from contracts.statuses import Status
 from services.api.access.caller import AnyCaller
 from services.api.documents.catalog import list_chunks, list_documents, read_document
-from services.api.documents.multipart import IncomingFile
 from services.api.documents.uploads import DocumentBusy
 from services.api.documents.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
 from services.api.openapi import FILE_BODY
-from services.api.parts import parts_of
 from services.api.refusals import Conflict
+from services.api.routes.dependencies import (
+    DeletionDep,
+    EngineDep,
+    FileDep,
+    ProjectorDep,
+    QueryEmbedderDep,
+    UploadsDep,
+)
 from services.api.search.nearest import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
@@ -31,37 +37,43 @@ _ANSWERS: dict[int | str, dict[str, object]] = {
 @router.post(
     "/documents", status_code=202, response_model=DocumentView, responses=_ANSWERS, openapi_extra=FILE_BODY
 )
-async def upload(request: Request, response: Response, who: AnyCaller, force: bool = False) -> DocumentView:
+async def upload(
+    response: Response,
+    who: AnyCaller,
+    file: FileDep,
+    uploads: UploadsDep,
+    projector: ProjectorDep,
+    engine: EngineDep,
+    force: bool = False,
+) -> DocumentView:
     """Upload a document (multipart, field ``file``)."""
-    parts = parts_of(request)
-    file = IncomingFile(request, parts.settings.max_upload_bytes)
-    document_id, document = await parts.uploads.accept(file, who)
+    document_id, document = await uploads.accept(file, who)
     response.headers["Location"] = f"/api/v1/documents/{document_id}"
     if document is not None:
         return document
-    await parts.projector.catch_up()
-    document = await read_document(parts.engine, who, document_id)
+    await projector.catch_up()
+    document = await read_document(engine, who, document_id)
     if force:
-        await parts.uploads.begin_again(document_id, _ended_attempt(document))
-        return await read_document(parts.engine, who, document_id)
+        await uploads.begin_again(document_id, _ended_attempt(document))
+        return await read_document(engine, who, document_id)
     response.status_code = 200
     return document
 
 
 @router.get("/documents")
 async def documents(
-    request: Request,
     who: AnyCaller,
+    projector: ProjectorDep,
+    engine: EngineDep,
     status: Annotated[list[Status] | None, Query()] = None,
     file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: str | None = None,
 ) -> DocumentPage:
     """The newest documents first."""
-    parts = parts_of(request)
-    await parts.projector.catch_up()
+    await projector.catch_up()
     return await list_documents(
-        parts.engine,
+        engine,
         who,
         statuses=status or (),
         file_types=file_type or (),
@@ -71,53 +83,57 @@ async def documents(
 
 
 @router.get("/documents/{document_id}")
-async def document(request: Request, who: AnyCaller, document_id: str) -> DocumentWithPosition:
+async def document(
+    who: AnyCaller, projector: ProjectorDep, engine: EngineDep, document_id: str
+) -> DocumentWithPosition:
     """One document."""
-    parts = parts_of(request)
-    await parts.projector.catch_up()
-    return await read_document(parts.engine, who, document_id)
+    await projector.catch_up()
+    return await read_document(engine, who, document_id)
 
 
 @router.get("/documents/{document_id}/chunks")
 async def chunks(
-    request: Request,
     who: AnyCaller,
+    engine: EngineDep,
     document_id: str,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[int, Query(ge=0, le=MAX_CHUNK_INDEX)] | None = None,
 ) -> ChunkPage:
     """The chunks of a document, in order."""
     after = -1 if cursor is None else cursor
-    return await list_chunks(parts_of(request).engine, who, document_id, limit=limit, after=after)
+    return await list_chunks(engine, who, document_id, limit=limit, after=after)
 
 
 @router.post("/documents/{document_id}/retry", status_code=202)
-async def retry(request: Request, who: AnyCaller, document_id: str) -> DocumentWithPosition:
+async def retry(
+    who: AnyCaller, uploads: UploadsDep, projector: ProjectorDep, engine: EngineDep, document_id: str
+) -> DocumentWithPosition:
     """Process a document again."""
-    parts = parts_of(request)
-    await parts.projector.catch_up()
-    found = await read_document(parts.engine, who, document_id)
+    await projector.catch_up()
+    found = await read_document(engine, who, document_id)
     if found.sha256 is None:
         raise Conflict("Only its producer can process this document again.")
-    await parts.uploads.begin_again(document_id, _ended_attempt(found))
-    return await read_document(parts.engine, who, document_id)
+    await uploads.begin_again(document_id, _ended_attempt(found))
+    return await read_document(engine, who, document_id)
 
 
 @router.delete("/documents/{document_id}", status_code=204)
-async def delete(request: Request, who: AnyCaller, document_id: str) -> Response:
+async def delete(
+    who: AnyCaller, deletion: DeletionDep, projector: ProjectorDep, document_id: str
+) -> Response:
     """Delete a document and everything made from it; work under way for it stops at its next step."""
-    parts = parts_of(request)
-    await parts.projector.catch_up()
-    await parts.deletion.delete(who, document_id)
+    await projector.catch_up()
+    await deletion.delete(who, document_id)
     return Response(status_code=204)
 
 
 @router.post("/search")
-async def find(request: Request, who: AnyCaller, wanted: SearchRequest) -> SearchResult:
+async def find(
+    who: AnyCaller, embedder: QueryEmbedderDep, engine: EngineDep, wanted: SearchRequest
+) -> SearchResult:
     """Find the chunks nearest to a query."""
-    parts = parts_of(request)
-    query = await parts.query_embedder.embed(wanted.query)
-    return await search(parts.engine, who, wanted, query)
+    query = await embedder.embed(wanted.query)
+    return await search(engine, who, wanted, query)
 
 
 def _ended_attempt(document: DocumentView) -> int:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from contracts.statuses import Status
 from services.api.access.caller import AnyCaller
-from services.api.parts import parts_of
+from services.api.routes.dependencies import EngineDep, HubDep
 from services.api.stream.filters import Filter, View
 from services.api.stream.response import EventStreamResponse
 from services.api.stream.snapshot import read_snapshot
@@ -20,6 +20,8 @@ router = APIRouter(prefix="/api/v1", tags=["events"])
 async def events(
     request: Request,
     who: AnyCaller,
+    hub: HubDep,
+    engine: EngineDep,
     document_id: Annotated[list[str] | None, Query(alias="documentId")] = None,
     status: Annotated[list[Status] | None, Query()] = None,
     file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
@@ -29,15 +31,13 @@ async def events(
     query_last_event_id: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> EventStreamResponse:
     """The live stream of status events, as Server-Sent Events."""
-    parts = parts_of(request)
-    hub = parts.hub
     view = View(who, _filter(document_id, status, file_type, source))
     hub.admit(view)
     resumed = last_event_id or query_last_event_id or _polyfill_id(request)
     # The database answers before the response begins: when it is away the caller gets a problem, not a torn stream.
     newest: Sequence[bytes] = ()
     if snapshot and not resumed:
-        newest, position = await read_snapshot(parts.engine, view)
+        newest, position = await read_snapshot(engine, view)
         resumed = str(position)
         hub.admit(view)  # again: others may have come meanwhile, and from here on nothing is awaited
     ends = who.expires_at.timestamp() if who.expires_at else None

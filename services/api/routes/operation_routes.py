@@ -2,17 +2,18 @@
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
+from faststream.rabbit import RabbitBroker
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.parts import Parts
 from services.runtime.process.health import broker_check, database_check, unready, unready_document
 from services.runtime.process.problem_details import PROBLEM_TYPE
 
 
-def operations_router(parts: Parts) -> APIRouter:
+def operations_router(broker: RabbitBroker, engine: AsyncEngine) -> APIRouter:
     """Health, readiness and metrics; not part of the API's schema."""
     router = APIRouter(include_in_schema=False)
-    checks = {"broker": broker_check(parts.broker), "database": database_check(parts.engine)}
+    checks = {"broker": broker_check(broker), "database": database_check(engine)}
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:

@@ -10,7 +10,7 @@ from contracts.wire import WireModel
 from services.api.access.caller import COOKIE
 from services.api.access.origins import refuse_other_origins
 from services.api.access.tokens import MAX_TOKEN_CHARACTERS
-from services.api.parts import parts_of
+from services.api.routes.dependencies import AccessDep
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
 
@@ -22,9 +22,8 @@ class Credentials(WireModel):
 
 
 @router.post("/session", status_code=204)
-async def begin(request: Request, credentials: Credentials) -> Response:
+async def begin(request: Request, access: AccessDep, credentials: Credentials) -> Response:
     """Keep a valid token in a cookie that no script can read, as long as the token lasts."""
-    access = parts_of(request).access
     # Else another site could sign its visitor in as somebody else, and see what they upload.
     refuse_other_origins(request, access.allowed_origins, must_tell=False)
     claims = await access.claims(credentials.token)
@@ -37,9 +36,9 @@ async def begin(request: Request, credentials: Credentials) -> Response:
 
 
 @router.delete("/session", status_code=204)
-async def end(request: Request) -> Response:
+async def end(request: Request, access: AccessDep) -> Response:
     """Forget the cookie."""
-    refuse_other_origins(request, parts_of(request).access.allowed_origins, must_tell=False)
+    refuse_other_origins(request, access.allowed_origins, must_tell=False)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/api", secure=True, httponly=True, samesite="strict")
     return response

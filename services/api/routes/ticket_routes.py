@@ -1,11 +1,11 @@
 """``POST /api/v1/events/tickets``."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from contracts.wire import WireModel
 from services.api.access.caller import AnyCaller
 from services.api.access.tickets import TICKET_SECONDS
-from services.api.parts import parts_of
+from services.api.routes.dependencies import AccessDep
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
@@ -18,7 +18,7 @@ class IssuedTicket(WireModel):
 
 
 @router.post("/events/tickets")
-async def issue(request: Request, who: AnyCaller) -> IssuedTicket:
+async def issue(who: AnyCaller, access: AccessDep) -> IssuedTicket:
     """Issue a ticket with which EventSource opens one stream: ``GET /api/v1/events?ticket=…``."""
-    ticket = await parts_of(request).access.tickets.issue(who.claims)
+    ticket = await access.tickets.issue(who.claims)
     return IssuedTicket(ticket=ticket, expires_in=TICKET_SECONDS)

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 
 from services.api.http.body import bounded_body, refuse_announced
 from services.api.http.rates import PRODUCER
-from services.api.openapi import REPORT_BODY, WEBHOOK_DOOR
-from services.api.parts import parts_of
+from services.api.openapi import REPORT_BODY, WEBHOOK_SECURITY
 from services.api.refusals import Invalid
+from services.api.routes.dependencies import ProducersDep, RatesDep, WebhookDep
 from services.api.webhook.reports import MAX_BODY_BYTES, Accepted, decode_report
 
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
@@ -16,18 +16,21 @@ _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
 router = APIRouter(prefix="/api/v1", tags=["webhook"])
 
 
-@router.post("/events/webhook/document-processing", status_code=202, openapi_extra=REPORT_BODY | WEBHOOK_DOOR)
-async def webhook(request: Request) -> Accepted:
+@router.post(
+    "/events/webhook/document-processing", status_code=202, openapi_extra=REPORT_BODY | WEBHOOK_SECURITY
+)
+async def webhook(
+    request: Request, producers: ProducersDep, rates: RatesDep, reports: WebhookDep
+) -> Accepted:
     """Take a status event of an external producer, who shows a key or a Standard Webhooks signature."""
     # In this order: what is cheap to refuse first, and nothing of the body is looked at before we know whose it is.
-    parts = parts_of(request)
     refuse_announced(request, MAX_BODY_BYTES)
-    producer = parts.producers.by_key(request.headers)
+    producer = producers.by_key(request.headers)
     body = await bounded_body(request, MAX_BODY_BYTES)
-    producer = producer or parts.producers.by_signature(request.headers, body)
-    await parts.rates.count(request.scope, PRODUCER, producer.name)
+    producer = producer or producers.by_signature(request.headers, body)
+    await rates.count(request.scope, PRODUCER, producer.name)
     report = decode_report(request.headers.get("content-type", ""), body)
-    return await parts.webhook.accept(producer, report, _message_id(request))
+    return await reports.accept(producer, report, _message_id(request))
 
 
 def _message_id(request: Request) -> str | None:

@@ -1,7 +1,7 @@
 import pytest
 
 from local.local_settings import LocalSettings
-from services.api.access.caller import refuse_open_door
+from services.api.access.caller import refuse_unprotected
 from services.api.api_settings import ApiSettings
 from services.embedder.embedder_settings import EmbedderSettings
 from services.parser.parser_settings import ParserSettings
@@ -95,6 +95,6 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 def test_an_api_without_tokens_listens_on_loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "0.0.0.0")
     with pytest.raises(SystemExit, match="AUTH_DISABLED=true"):
-        refuse_open_door(ApiSettings.read())
+        refuse_unprotected(ApiSettings.read())
     monkeypatch.setenv("AUTH_DISABLED", "true")
-    refuse_open_door(ApiSettings.read())
+    refuse_unprotected(ApiSettings.read())

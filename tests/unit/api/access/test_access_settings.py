@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from services.api.access.access_settings import secret_bytes
-from services.api.access.caller import refuse_open_door
+from services.api.access.caller import refuse_unprotected
 from services.api.api_settings import ApiSettings
 
 LONG = "a-shared-secret-of-thirty-two-bytes!"
@@ -76,9 +76,9 @@ def test_keys_with_padding_and_names_are_told_apart() -> None:
     ],
 )
 def test_a_door_is_open_only_where_that_is_meant(settings: ApiSettings) -> None:
-    refuse_open_door(settings)
+    refuse_unprotected(settings)
 
 
 def test_an_open_door_to_everybody_stops_the_start() -> None:
     with pytest.raises(SystemExit, match="AUTH_JWT_SECRET"):
-        refuse_open_door(ApiSettings(host="0.0.0.0"))
+        refuse_unprotected(ApiSettings(host="0.0.0.0"))
