@@ -1,1 +1,1 @@
-"""Who asks, and what they may see."""
+"""Callers: who they are, and what they may see."""

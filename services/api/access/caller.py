@@ -1,4 +1,4 @@
-"""Who asks, and what they may see."""
+"""The caller of a request, and what they may see."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,11 +40,11 @@ class Caller:
 
     @property
     def claims(self) -> Claims:
-        """What a token of this caller would say."""
+        """The claims that a token of this caller would make."""
         return Claims(self.owner_id or "", frozenset({ADMIN} if self.sees_all else ()), self.expires_at)
 
     def may_see(self, owner_id: str | None) -> bool:
-        """Whether what belongs to ``owner_id`` is shown; what belongs to nobody is shown to everybody."""
+        """Return whether what belongs to ``owner_id`` is shown; what belongs to nobody is shown to everybody."""
         return self.sees_all or owner_id is None or owner_id == self.owner_id
 
     def visible(self) -> ColumnElement[bool]:
@@ -59,7 +59,7 @@ LOCAL_USER = Caller(owner_id=None, sees_all=True)
 
 @dataclass(frozen=True)
 class Access:
-    """What callers are told apart with; ``tokens`` is None where there is one local user."""
+    """Tells callers apart; ``tokens`` is None where there is one local user."""
 
     tokens: Tokens | None
     tickets: Tickets
@@ -116,7 +116,7 @@ class Access:
 
 
 def caller_of(claims: Claims) -> Caller:
-    """The caller whom valid claims name."""
+    """Return the caller whom valid claims name."""
     return Caller(claims.owner_id, sees_all=ADMIN in claims.scopes, expires_at=claims.expires_at)
 
 
@@ -136,7 +136,7 @@ AnyCaller = Annotated[Caller, Depends(caller)]
 
 
 async def administrator(who: AnyCaller) -> Caller:
-    """A caller with the scope ``admin``; raises Forbidden for others."""
+    """Return a caller with the scope ``admin``; raises Forbidden for others."""
     if not who.sees_all:
         raise Forbidden("This needs a token with the scope admin.")
     return who

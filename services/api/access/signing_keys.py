@@ -53,7 +53,7 @@ class SigningKeys:
         self._fetching = asyncio.Lock()
 
     async def find(self, key_id: str) -> jwt.PyJWK:
-        """The key of that id; raises UnknownKey, or Unavailable while no keys could be had at all."""
+        """Return the key of that id; raises UnknownKey, or Unavailable while no keys could be had at all."""
         if self._age() > FRESH_SECONDS or key_id not in self._keys:
             await self._refresh(key_id)
         if self._age() > STALE_SECONDS:
@@ -80,7 +80,7 @@ class SigningKeys:
                 async with asyncio.timeout(FETCH_SECONDS):
                     self._keys = _usable(await self._fetch())
             except _REFUSED as error:
-                log.warning("the keys of the tokens' issuer can't be fetched", reason=type(error).__name__)
+                log.warning("signing_keys_unavailable", reason=type(error).__name__)
                 return
             self._fetched_at = self._clock()
 

@@ -32,7 +32,7 @@ class Tickets:
     engine: AsyncEngine
 
     async def issue(self, claims: Claims) -> str:
-        """A new ticket that stands for these claims."""
+        """Issue a ticket that stands for these claims."""
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         row = insert(tickets).values(
             ticket_hash=_hash(ticket),
@@ -46,7 +46,7 @@ class Tickets:
         return ticket
 
     async def redeem(self, ticket: str) -> Claims:
-        """What a ticket stands for; it is gone then. Raises InvalidTicket.
+        """Take a ticket, and return what it stands for; raises InvalidTicket.
 
         One statement, so that of two who bring the same ticket at the same time one gets it.
         """

@@ -30,7 +30,7 @@ class InvalidToken(StagecastError):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a valid token says; ``expires_at`` is None for one without ``exp``."""
+    """The claims of a valid token; ``expires_at`` is None for one without ``exp``."""
 
     owner_id: str
     scopes: frozenset[str]
@@ -41,7 +41,7 @@ class Tokens(Protocol):
     """Tells valid tokens from others."""
 
     async def read(self, token: str) -> Claims:
-        """The claims of a valid token; raises InvalidToken, or Unavailable when that can't be known now."""
+        """Return the claims of a valid token; raises InvalidToken, or Unavailable when that can't be known now."""
         ...
 
     async def close(self) -> None:
@@ -51,7 +51,7 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """What must hold of a token beside its signature: RFC 7519, 4.1."""
+    """Rules for a token beside its signature: RFC 7519, 4.1."""
 
     audience: str | None
     issuer: str | None
@@ -142,7 +142,7 @@ class PublishedKeyTokens:
 
 
 def create_tokens(settings: AccessSettings) -> Tokens | None:
-    """Tokens as the settings want them; None where none are asked for."""
+    """Return tokens as the settings want them; None where none are asked for."""
     rules = Rules(
         settings.auth_jwt_audience,
         settings.auth_jwt_issuer,
@@ -151,8 +151,9 @@ def create_tokens(settings: AccessSettings) -> Tokens | None:
     )
     if settings.auth_jwt_secret:
         if len(settings.auth_jwt_secret.encode()) < SAFE_SECRET_BYTES:
-            # Not refused, because an issuer's secret can't always be changed by those who run this.
-            log.warning("AUTH_JWT_SECRET is shorter than 32 bytes: it can be found by trying, from one token")
+            # It can be found by trying, from one token. Not refused, because those who run this can't always change
+            # an issuer's secret.
+            log.warning("jwt_secret_short", least_bytes=SAFE_SECRET_BYTES)
         return SharedSecretTokens(settings.auth_jwt_secret.encode(), replace(rules, refuses_short_keys=False))
     if settings.auth_jwks_url:
         return PublishedKeyTokens(SigningKeys(settings.auth_jwks_url), rules)

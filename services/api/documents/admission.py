@@ -1,4 +1,4 @@
-"""Whether work can be taken on now, known before it is asked: a refusal is quick, and no upload hangs.
+"""Admission of work: known before it is asked for, so that a refusal is quick, and no upload hangs.
 
 A broker that ran out of memory or disk tells a connection so only after that has published, and then reads
 nothing more from it. So a probe is published every second on a connection that has no other use; as long as it
@@ -80,7 +80,7 @@ class Admission:
 
     def _conclude(self, refusal: str | None) -> None:
         if refusal != self._refusal:
-            log.info("admission", refused=refusal)
+            log.info("admission_changed", refused=refusal)
         self._refusal = refusal
         self._known.set()
 
@@ -91,7 +91,7 @@ def _other_queues() -> list[topology.Queue]:
 
 
 async def _probe(channel: AbstractChannel, name: str, other: topology.Queue) -> str | None:
-    """Why commands would not be taken, if so. Raises ChannelNotFoundEntity when somebody deleted a queue."""
+    """Return why commands would not be taken. Raises ChannelNotFoundEntity when somebody deleted a queue."""
     await channel.default_exchange.publish(aio_pika.Message(b""), name)
     await channel.get_queue(other.name)
     for queue in topology.work_queues():

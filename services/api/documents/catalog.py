@@ -53,7 +53,7 @@ async def list_documents(
     limit: int,
     cursor: str | None,
 ) -> DocumentPage:
-    """The newest documents first; raises Invalid for a cursor that is none."""
+    """Return the newest documents first; raises Invalid for a cursor that is none."""
     query = _visible(caller).order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
     if statuses:
         query = query.where(_shown_status(statuses))
@@ -69,7 +69,7 @@ async def list_documents(
 
 
 async def read_document(engine: AsyncEngine, caller: Caller, document_id: str) -> DocumentWithPosition:
-    """One document; raises NoSuchDocument."""
+    """Return one document; raises NoSuchDocument."""
     query = _visible(caller).where(documents.c.document_id == document_id)
     async with snapshot(engine) as connection:
         row = (await connection.execute(query)).one_or_none()
@@ -82,7 +82,7 @@ async def read_document(engine: AsyncEngine, caller: Caller, document_id: str) -
 async def list_chunks(
     engine: AsyncEngine, caller: Caller, document_id: str, *, limit: int, after: int
 ) -> ChunkPage:
-    """The chunks after index ``after`` of the attempt that is shown: the searchable one, else the newest."""
+    """Return the chunks after index ``after`` of the attempt that is shown: the searchable one, else the newest."""
     shown = select(documents.c.visible_attempt, documents.c.attempt).where(
         documents.c.document_id == document_id, IS_ALIVE, caller.visible()
     )

@@ -6,7 +6,7 @@ from services.runtime.database.tables import documents
 
 
 def has_file_type(wanted: str, file_type: str | None, filename: str | None) -> bool:
-    """Whether a document of this media type and name is wanted."""
+    """Return whether a document of this media type and name is wanted."""
     wanted = wanted.lower()
     if wanted == "*/*":
         return True
@@ -18,7 +18,7 @@ def has_file_type(wanted: str, file_type: str | None, filename: str | None) -> b
 
 
 def matches_file_type(wanted: str) -> ColumnElement[bool]:
-    """``has_file_type`` as a condition on documents."""
+    """Return ``has_file_type`` as a condition on documents."""
     wanted = wanted.lower()
     if wanted == "*/*":
         return true()

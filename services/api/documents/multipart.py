@@ -49,7 +49,7 @@ class IncomingFile:
         return printable[:MAX_FILENAME_CHARACTERS] or "document"
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The file's bytes; raises TooLarge, Unsupported or InvalidUpload as soon as that much is certain."""
+        """Yield the file's bytes; raises TooLarge, Unsupported or InvalidUpload as soon as that much is certain."""
         head = bytearray()
         async for data in self._file_data():
             self._count(data)

@@ -1,4 +1,4 @@
-"""What the API shows of a document and of its chunks."""
+"""Documents and chunks as the API shows them."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ COLUMNS = [
 
 
 class DocumentError(WireModel):
-    """Why a document failed."""
+    """The failure of a document."""
 
     code: str
     message: str
@@ -54,7 +54,7 @@ class DocumentView(WireModel):
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it will still reach a terminal status by itself."""
+        """True while it will still reach a terminal status by itself."""
         return self.status not in TERMINAL
 
 
@@ -106,7 +106,7 @@ def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> Docu
 
 
 def document_view(row: Row[Any]) -> DocumentView:
-    """A row of ``COLUMNS`` as people see it.
+    """Return a row of ``COLUMNS`` as people see it.
 
     Between the moment an attempt begins and the moment the projector has seen its first event, the row still
     shows the attempt before; people are shown what they asked for.

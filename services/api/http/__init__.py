@@ -1,1 +1,1 @@
-"""What holds for every request and answer, whatever the route."""
+"""Rules for every request and answer, whatever the route."""

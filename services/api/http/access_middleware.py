@@ -66,5 +66,5 @@ class AccessMiddleware:
 
 
 def _is_upload(scope: Scope) -> bool:
-    """Whether the body is a file, which is counted by the one who stores it and never held whole."""
+    """Return whether the body is a file, which is counted by the one who stores it and never held whole."""
     return bool(scope["path"] == "/api/v1/documents")

@@ -39,7 +39,7 @@ class TimedReceive:
         self._is_complete = False
 
     async def __call__(self) -> Message:
-        """The next message; raises HTTPException 408 when the body is too slow, 413 when it is too large."""
+        """Return the next message; raises HTTPException 408 when the body is too slow, 413 when it is too large."""
         if self._is_complete:
             return await self._receive()
         try:
@@ -58,7 +58,7 @@ class TimedReceive:
 
 
 async def bounded_body(request: Request, max_bytes: int) -> bytes:
-    """The body; raises BodyTooLarge as soon as it is certain to be larger than ``max_bytes``."""
+    """Return the body; raises BodyTooLarge as soon as it is certain to be larger than ``max_bytes``."""
     refuse_announced(request, max_bytes)
     body = bytearray()
     async for part in request.stream():

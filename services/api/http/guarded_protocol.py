@@ -77,7 +77,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(400)
 
     def _names_another_host(self) -> bool:
-        """Whether an address in absolute form names another host than the header, which then would not count.
+        """Return whether an address in absolute form names another host than the header, which would not count.
 
         RFC 9112, 3.2.2: whoever looks at the header, as the application does, would be told the wrong one.
         """

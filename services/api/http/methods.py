@@ -1,4 +1,4 @@
-"""What may be done at an address: all methods of all its routes, and HEAD wherever there is GET."""
+"""Methods of an address: those of all its routes, and HEAD wherever there is GET."""
 
 from fastapi import Request
 from starlette.routing import Match
@@ -8,15 +8,15 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def as_read(scope: Scope) -> Scope:
-    """HEAD is GET whose body the server leaves out (RFC 9110, 9.3.2): routes need not know of it."""
+    """Make a GET of HEAD, whose body the server leaves out (RFC 9110, 9.3.2): routes need not know of it."""
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" and not is_stream(scope) else scope
 
 
 def allowed_methods(request: Request) -> list[str]:
-    """What may be done at a request's address: of all its routes, where Starlette tells the first one's only."""
+    """Return the methods of a request's address: of all its routes, where Starlette tells the first one's only."""
     allowed = [method for method in METHODS if _is_routed({**request.scope, "method": method}, request)]
     if "GET" in allowed and not is_stream(request.scope):
-        allowed.append("HEAD")  # which the envelope makes a GET of
+        allowed.append("HEAD")  # of which the middleware makes a GET
     return allowed
 
 
@@ -25,5 +25,5 @@ def _is_routed(scope: Scope, request: Request) -> bool:
 
 
 def is_stream(scope: Scope) -> bool:
-    """Whether a request is for events, which have no end that one could tell the head of."""
+    """Return whether a request is for events, which have no end that one could tell the head of."""
     return bool(scope["path"] == "/api/v1/events")

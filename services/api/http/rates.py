@@ -1,4 +1,4 @@
-"""How often one address, user or producer may ask.
+"""Rates at which one address, user or producer may ask.
 
 throttled-py: GCRA, which has no windows whose edges let twice as many through; in memory its table is bounded
 (least recently used), so that an attacker with many addresses makes it neither large nor slow; and in Redis
@@ -75,7 +75,7 @@ class Rates:
 
 
 def rate_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10) of what was counted."""
+    """Return what was counted as ``RateLimit`` and its policy (draft-ietf-httpapi-ratelimit-headers-10)."""
     spent = scope.get(SPENT)
     if not spent:
         return []
@@ -85,7 +85,7 @@ def rate_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 def address_key(host: str | None) -> str:
-    """What counts as one address: of IPv6 the first 64 bits, since a single machine has all of the others."""
+    """Return the key of an address: of IPv6 the first 64 bits, since a single machine has all of the others."""
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:

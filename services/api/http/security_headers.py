@@ -32,6 +32,6 @@ _ENCRYPTED = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 def security_headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers for an answer to this request."""
+    """Return the headers for an answer to this request."""
     private = _PRIVATE if scope["path"].startswith("/api/") else ()
     return _ALWAYS + private + (_ENCRYPTED if scope["scheme"] == "https" else ())

@@ -12,7 +12,7 @@ router = APIRouter(prefix="/api/v1", tags=["dead letters"], dependencies=[Depend
 
 
 class DeadLetters(WireModel):
-    """What lies in the dead-letter queues now."""
+    """The dead-letter queues as they are now."""
 
     items: list[DeadLetter]
 

@@ -15,7 +15,7 @@ SCRIPT, STYLE, ICON = "swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"
 
 
 def docs_router(app: FastAPI) -> APIRouter:
-    """The page and its three files."""
+    """Return the routes of the page and its three files."""
     router = APIRouter(include_in_schema=False)
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
@@ -46,7 +46,7 @@ def docs_router(app: FastAPI) -> APIRouter:
 
 
 def docs_policy(html: str) -> str:
-    """What the page may do: run its files and its one inline script, which is named by its hash."""
+    """Return the policy of the page: it may run its files and its one inline script, which is named by its hash."""
     inline = " ".join(script_hashes(html))
     return (
         f"default-src 'none'; script-src 'self' {inline}; style-src 'self' 'unsafe-inline'; "
@@ -55,7 +55,7 @@ def docs_policy(html: str) -> str:
 
 
 def script_hashes(html: str) -> list[str]:
-    """The inline scripts of a page as sources of a Content-Security-Policy."""
+    """Return the inline scripts of a page as sources of a Content-Security-Policy."""
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]

@@ -11,7 +11,7 @@ from services.runtime.process.problem_details import PROBLEM_TYPE
 
 
 def operations_router(broker: RabbitBroker, engine: AsyncEngine) -> APIRouter:
-    """Health, readiness and metrics; not part of the API's schema."""
+    """Return health, readiness and metrics; not part of the API's schema."""
     router = APIRouter(include_in_schema=False)
     checks = {"broker": broker_check(broker), "database": database_check(engine)}
 

@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[1] / "page"
 
 
 def page_router() -> APIRouter:
-    """One route per file of the page."""
+    """Return one route per file of the page."""
     router = APIRouter(include_in_schema=False)
     for path in sorted(PAGE.iterdir()):
         if path.is_file():

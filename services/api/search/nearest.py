@@ -22,7 +22,7 @@ def _without_nul(query: str) -> str:
 
 
 class SearchRequest(WireModel):
-    """What to look for."""
+    """A search: the query, and where to look."""
 
     query: Annotated[
         str,
@@ -49,7 +49,7 @@ class Hit(WireModel):
 
 
 class SearchResult(WireModel):
-    """What was found, best first."""
+    """The hits, best first."""
 
     items: list[Hit]
 
@@ -57,7 +57,7 @@ class SearchResult(WireModel):
 async def search(
     engine: AsyncEngine, caller: Caller, request: SearchRequest, query: QueryEmbedding
 ) -> SearchResult:
-    """The chunks nearest to ``query`` among the documents that are embedded and visible to the caller.
+    """Return the chunks nearest to ``query`` among the documents that are embedded and visible to the caller.
 
     Chunks that have the query's words in a row come first, the nearest of them before the others: whoever quotes a
     sentence means the place where it stands, and a sentence is now and then nearer to another text than to the
@@ -89,7 +89,7 @@ async def search(
 
 
 def is_quotation(query: str) -> bool:
-    """Whether a query is long enough for its words to be looked for in a row."""
+    """Return whether a query is long enough for its words to be looked for in a row."""
     return len(query.split()) >= QUOTATION_WORDS
 
 

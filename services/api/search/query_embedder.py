@@ -30,7 +30,7 @@ class QueryEmbedder:
         self._opening = asyncio.Lock()
 
     async def embed(self, query: str) -> QueryEmbedding:
-        """The embedding of a query; raises Unavailable when no embedder answers in time."""
+        """Return the embedding of a query; raises Unavailable when no embedder answers in time."""
         correlation_id = str(uuid4())
         answer: asyncio.Future[QueryEmbedding] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = answer

@@ -50,7 +50,7 @@ class Producers:
 
     @classmethod
     def of(cls, settings: AccessSettings) -> "Producers":
-        """The producers that the settings name."""
+        """Return the producers that the settings name."""
         owners = settings.producer_owners
         known = tuple(
             Producer(
@@ -64,7 +64,7 @@ class Producers:
         return cls(known, settings.webhook_require_signature)
 
     def by_key(self, headers: Mapping[str, str]) -> Producer | None:
-        """The producer of ``X-Webhook-Key``; None where a signature has to tell. Raises UnknownProducer."""
+        """Return the producer of ``X-Webhook-Key``; None where a signature has to tell. Raises UnknownProducer."""
         if headers.get("webhook-signature"):
             return None
         key = headers.get("x-webhook-key")
@@ -81,7 +81,7 @@ class Producers:
         return found
 
     def by_signature(self, headers: Mapping[str, str], body: bytes) -> Producer:
-        """The producer whose secret signed id, timestamp and body; raises UnknownProducer.
+        """Return the producer whose secret signed id, timestamp and body; raises UnknownProducer.
 
         A key beside a wrong signature is no help: whoever signs relies on it that nothing else is believed.
         """

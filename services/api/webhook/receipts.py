@@ -25,7 +25,7 @@ class Receipts:
     engine: AsyncEngine
 
     async def claim(self, message_id: str | None, event: StatusEvent) -> tuple[StatusEvent, bool]:
-        """The event that this message stands for, and whether the caller is the one who has to publish it.
+        """Return the event that this message stands for, and whether the caller is the one who has to publish it.
 
         The event of the first time counts, whatever comes later. While another one publishes it, this waits;
         a claim ends by itself, so that a message that was being published in a crash is published by its retry.
@@ -39,7 +39,7 @@ class Receipts:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def is_taken(self, event: StatusEvent) -> bool:
-        """Whether another producer has used an event's id: clients would take the second for a repeat."""
+        """Return whether another producer has used an event's id: clients would take the second for a repeat."""
         taken = select(_columns.event_id).where(
             _columns.event_id == event.event_id, _columns.producer != _producer(event)
         )
@@ -47,11 +47,11 @@ class Receipts:
             return (await connection.execute(taken.limit(1))).one_or_none() is not None
 
     async def confirm(self, event: StatusEvent) -> None:
-        """The broker has confirmed the event."""
+        """Note that the broker has confirmed the event."""
         await self._update(event, confirmed_at=func.now())
 
     async def release(self, event: StatusEvent) -> None:
-        """The event was not published; the next who brings it may try at once."""
+        """Give up an event that was not published; the next who brings it may try at once."""
         await self._update(event, claimed_until=None)
 
     async def _write(self, message_id: str | None, event: StatusEvent) -> None:

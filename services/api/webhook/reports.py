@@ -37,7 +37,7 @@ class ForeignOwner(Forbidden):
 
 
 class ReportedStatus(WireModel):
-    """What a producer sends; what it may leave out is filled in."""
+    """A report as a producer sends it; what it may leave out is filled in."""
 
     document_id: DocumentId
     status: Status
@@ -57,7 +57,7 @@ class Accepted(WireModel):
 
 @dataclass(frozen=True)
 class Webhook:
-    """What taking reports works with."""
+    """Takes reports in."""
 
     engine: AsyncEngine
     publisher: Publisher
@@ -67,13 +67,12 @@ class Webhook:
         """Put a report into the log, unless the same message was put there before.
 
         Raises ForeignOwner for one who is none of the producer's, Invalid for an id that is another producer's;
-        Unavailable. The receipt is written first
-        and marked once the broker has confirmed: a message that comes again after a crash in between is
-        published again, under the same event id.
+        Unavailable. The receipt is written first and marked once the broker has confirmed: a message that comes
+        again after a crash in between is published again, under the same event id.
         """
         owner_id = await self._owner(producer, report)
         log.info(
-            "webhook notification",
+            "report_received",
             document_id=report.document_id,
             status=report.status.value,
             producer=producer.name,
@@ -140,7 +139,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def event_of(
     producer: str, report: ReportedStatus, owner_id: str | None, message_id: str | None
 ) -> StatusEvent:
-    """The event that a report stands for, with what was left out of it."""
+    """Return the event that a report stands for, with what was left out of it."""
     if report.event_id:
         event_id = report.event_id
     elif message_id:
@@ -161,7 +160,7 @@ def event_of(
 
 
 def _reason(report: ReportedStatus) -> str:
-    """Why it failed, as far as the producer says so."""
+    """The reason of a failure, as far as the producer says so."""
     reason = (report.metadata or {}).get("error")
     return (
         reason[:MAX_MESSAGE_CHARACTERS] if report.status is Status.FAILED and isinstance(reason, str) else ""

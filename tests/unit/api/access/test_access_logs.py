@@ -19,9 +19,7 @@ def test_a_traceback_in_the_log_shows_no_values(log_format: str) -> None:
     try:
         _meet_a_bug(key)
     except RuntimeError:
-        record = logging.LogRecord(
-            "api", logging.ERROR, __file__, 1, "a request met a bug", (), sys.exc_info()
-        )
+        record = logging.LogRecord("api", logging.ERROR, __file__, 1, "request_failed", (), sys.exc_info())
 
     shown = formatter.format(record)
 
