@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from contracts.statuses import Status
+from contracts.wire import MAX_INTEGER
 from services.api.access.caller import AnyCaller
 from services.api.documents.catalog import list_chunks, list_documents, read_document
 from services.api.documents.uploads import DocumentBusy
@@ -22,9 +23,6 @@ from services.api.routes.dependencies import (
 from services.api.search.nearest import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
-
-MAX_CHUNK_INDEX = 2**31 - 1
-"""PostgreSQL's integer."""
 
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {
@@ -97,7 +95,7 @@ async def chunks(
     engine: EngineDep,
     document_id: str,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[int, Query(ge=0, le=MAX_CHUNK_INDEX)] | None = None,
+    cursor: Annotated[int, Query(ge=0, le=MAX_INTEGER)] | None = None,
 ) -> ChunkPage:
     """The chunks of a document, in order."""
     after = -1 if cursor is None else cursor
