@@ -1,4 +1,4 @@
-"""What is measured of each server, each in bounded time."""
+"""The measurements of each server, each in bounded time."""
 
 import asyncio
 import json

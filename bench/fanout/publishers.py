@@ -1,4 +1,4 @@
-"""How events reach each server."""
+"""The ways in which events reach each server."""
 
 import asyncio
 import json

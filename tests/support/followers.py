@@ -44,7 +44,7 @@ class EventFollower(Protocol):
     """Follows all events of a server, through whatever happens to it."""
 
     def is_connected(self) -> bool:
-        """Whether it was ever connected."""
+        """Return whether it was ever connected."""
 
     def seen(self) -> list[str]:
         """The ids of the status events that arrived, in order, with repetitions."""

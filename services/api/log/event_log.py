@@ -27,7 +27,7 @@ log = get_logger(__name__)
 
 
 class LogListener(Protocol):
-    """Who is told about the log, between two turns of the event loop."""
+    """Hears of changes of the log, between two turns of the event loop."""
 
     def log_grew(self) -> None:
         """The ring has new entries."""
@@ -37,16 +37,16 @@ class LogListener(Protocol):
 
 
 class EventLog:
-    """Follow with ``head``, ``read`` and ``wait``; ``run`` keeps the ring fed until it is cancelled."""
+    """The log, to be read from any position on and waited for, while ``run`` feeds its ring."""
 
     def __init__(self, rabbitmq_url: str) -> None:
         self._url = rabbitmq_url
         self._ring: Ring | None = None
-        self._replays = HistoryReader(rabbitmq_url)
+        self._history = HistoryReader(rabbitmq_url)
         self._opened = asyncio.Event()
         self._attached = asyncio.Event()
         self._waiting: set[asyncio.Future[None]] = set()
-        self._followers: list[LogListener] = []
+        self._listeners: list[LogListener] = []
 
     @property
     def head(self) -> Position:
@@ -60,9 +60,9 @@ class EventLog:
             raise RuntimeError("the log was not opened yet")
         return self._ring
 
-    def follow(self, follower: LogListener) -> None:
-        """Tell somebody whenever the log grows."""
-        self._followers.append(follower)
+    def listen(self, listener: LogListener) -> None:
+        """Tell a listener whenever the log grows."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Feed the ring for ever, and attach again when the broker comes back."""
@@ -70,7 +70,7 @@ class EventLog:
             try:
                 await self._feed()
             except BROKER_ERRORS as error:
-                log.info("waiting for the log", reason=str(error) or type(error).__name__)
+                log.info("log_unavailable", reason=str(error) or type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def opened(self) -> None:
@@ -78,7 +78,7 @@ class EventLog:
         await self._opened.wait()
 
     async def read(self, after: Position, limit: int = SLICE_ENTRIES) -> Slice:
-        """At most ``limit`` entries after a position; empty at the head. Raises broker errors for old ones.
+        """Return at most ``limit`` entries after a position; none at the head. Raises broker errors for old ones.
 
         ``GapReason.UNKNOWN`` where no event is or was at that position, or this process has not read so far;
         ``GapReason.EXPIRED`` where entries between it and the first one returned are no longer kept.
@@ -90,14 +90,14 @@ class EventLog:
             return Slice((), cursor)
         if cursor is not None:
             return Slice(ring.entries(cursor, limit))
-        return await self._replays.read(after, ring.head, limit)
+        return await self._history.read(after, ring.head, limit)
 
     async def wait(self, after: Position, seconds: float) -> bool:
         """Wait until the head is no longer at a position; False when ``seconds`` pass first."""
         return await self._until(lambda: self.head != after, seconds)
 
     async def ends_before(self, position: Position) -> bool:
-        """Whether the log itself, and not only what this process has read of it, ends before a position."""
+        """Return whether the log itself, and not only what this process read of it, ends before a position."""
         return (await self._find_end()).offset < position.offset
 
     async def _catch_up(self, position: Position) -> None:
@@ -133,7 +133,7 @@ class EventLog:
                 await self._open_if_made_anew(head)
                 return
             if first[0].position != head:
-                log.warning("the log was truncated or made anew", position=str(head))
+                log.warning("log_replaced", position=str(head), first=str(first[0].position))
                 await self._open()
                 return
             self._append(first)
@@ -148,7 +148,7 @@ class EventLog:
         """Nothing came from the head on: a slow broker, or a log that is shorter now than it was."""
         end = await self._find_end()
         if end.offset <= head.offset:
-            log.warning("the log was made anew", position=str(head))
+            log.warning("log_recreated", position=str(head), end=str(end))
             await self._open()
 
     async def _open(self) -> None:
@@ -179,16 +179,16 @@ class EventLog:
 
     def _replace(self, ring: Ring) -> None:
         old, self._ring = self._ring, ring
-        self._replays.forget()
+        self._history.forget()
         if old is not None:
-            for follower in self._followers:
-                follower.log_was_replaced(old)
+            for listener in self._listeners:
+                listener.log_was_replaced(old)
 
     def _append(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self.ring.append(entry)
-        for follower in self._followers:
-            follower.log_grew()
+        for listener in self._listeners:
+            listener.log_grew()
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)

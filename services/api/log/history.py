@@ -42,7 +42,7 @@ class Segment:
         return sum(entry.size for entry in self.entries)
 
     def after(self, position: Position, limit: int) -> Slice | None:
-        """What follows a position; None where this segment can't tell."""
+        """Return what follows a position; None where this segment can't tell."""
         if position.offset < 0:
             # The first offset ever is 0: a log that begins later has dropped something.
             gap = GapReason.EXPIRED if self.entries[0].offset > 0 else None
@@ -62,7 +62,7 @@ class Segment:
 
 @dataclass(slots=True)
 class HistoryReader:
-    """Segments read lately, and those that are being read."""
+    """Reads segments of the log, and keeps those read lately."""
 
     rabbitmq_url: str
     _kept: OrderedDict[int, Segment] = field(default_factory=OrderedDict)
@@ -71,7 +71,7 @@ class HistoryReader:
     _readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_READERS))
 
     async def read(self, after: Position, until: Position, limit: int) -> Slice:
-        """At most ``limit`` entries after a position that is before ``until``. Raises broker errors.
+        """Return at most ``limit`` entries after a position that is before ``until``. Raises broker errors.
 
         ``GapReason.UNKNOWN`` where no event is or was at that position, ``GapReason.EXPIRED`` where entries between
         it and the first one returned are no longer kept.

@@ -1,4 +1,4 @@
-"""Where somebody is in the log of events: what ``id:``, ``position`` and ``Last-Event-ID`` carry.
+"""Positions in the log of events: what ``id:``, ``position`` and ``Last-Event-ID`` carry.
 
 An id is ``<offset>-<tag>``: the offset of an event in the RabbitMQ stream, and four bytes of a hash of that
 event's own id. The offset alone would name another event after the stream was deleted and made again. With
@@ -15,7 +15,7 @@ _PATTERN = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})(\.before)?")
 
 
 class GapReason(StrEnum):
-    """Why events may be missing after a position; the ``reason`` of a ``reset``."""
+    """The ``reason`` of a ``reset``, for which events may be missing after a position."""
 
     EXPIRED = "expired"
     UNKNOWN = "unknown"
@@ -42,7 +42,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read an id; None for text that never was one."""
+        """Read an id; return None for text that never was one."""
         if text == "start":
             return cls.start()
         match = _PATTERN.fullmatch(text)
@@ -58,7 +58,7 @@ class Position:
         return replace(self, is_before=True)
 
     def names(self, event_id: str) -> bool:
-        """Whether this is the position of the event ``event_id``."""
+        """Return whether this is the position of the event ``event_id``."""
         return self == self.of(self.offset, event_id)
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ class Ring:
         return self._cut + self._dropped
 
     def append(self, entry: Entry) -> bool:
-        """Add the newest entry; False for one that is here already."""
+        """Add the newest entry; return False for one that is here already."""
         if entry.offset <= self.head.offset:
             return False
         self._entries.append(entry)
@@ -48,7 +48,7 @@ class Ring:
         return True
 
     def locate(self, position: Position) -> int | GapReason | None:
-        """The cursor of a position; None when it is older than the ring, UNKNOWN when it is no event's."""
+        """Return the cursor of a position; None when it is older than the ring, UNKNOWN when it is no event's."""
         if position == self.head:
             return self.end
         if position == self.floor:
@@ -61,12 +61,12 @@ class Ring:
         return self._cut + index + (0 if position.is_before else 1)
 
     def entries(self, cursor: int, limit: int) -> Sequence[Entry]:
-        """At most ``limit`` entries from a cursor on, oldest first."""
+        """Return at most ``limit`` entries from a cursor on, oldest first."""
         start = cursor - self._cut
         return self._entries[start : start + limit]
 
     def position(self, cursor: int) -> Position:
-        """The position of a cursor between ``base`` and ``end``."""
+        """Return the position of a cursor between ``base`` and ``end``."""
         return self.floor if cursor == self.base else self._entries[cursor - self._cut - 1].position
 
     def _drop_oldest(self) -> None:

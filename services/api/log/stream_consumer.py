@@ -29,7 +29,7 @@ class StreamClosed(ConnectionError):
 
 
 class StreamConsumer:
-    """What a consumer of the stream receives, in order."""
+    """The entries that a consumer of the stream receives, in order."""
 
     def __init__(self, channel: AbstractChannel) -> None:
         self._channel = channel
@@ -37,14 +37,14 @@ class StreamConsumer:
         self._unacknowledged = 0
 
     async def read(self) -> list[Entry]:
-        """What has arrived, at least one and at most ``DECODE_AT_ONCE``; raises StreamClosed."""
+        """Return what has arrived, at least one and at most ``DECODE_AT_ONCE``; raises StreamClosed."""
         entries = [await self._next()]
         while len(entries) < DECODE_AT_ONCE and not self._received.empty():
             entries.append(await self._next())
         return entries
 
     async def read_within(self, seconds: float) -> list[Entry]:
-        """``read``, or nothing when nothing arrives in time."""
+        """Read, or return nothing when nothing arrives in time; raises StreamClosed."""
         try:
             async with asyncio.timeout(seconds):
                 return await self.read()

@@ -16,7 +16,10 @@ NOTHING_SHOWN = -1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a view shows between a cursor and ``end``; ``sent_cursor`` is the cursor after the last frame in it."""
+    """The frames that a view shows between a cursor and ``end``.
+
+    ``data`` has them joined, ``chunk`` as a chunk of HTTP; ``sent_cursor`` is the cursor after the last one.
+    """
 
     end: int
     sent_cursor: int
@@ -40,7 +43,7 @@ class Batches:
         self._end = 0
 
     def after(self, ring: Ring, cursor: int) -> Batch:
-        """The batch from a cursor on."""
+        """Return the batch from a cursor on."""
         if self._ring is not ring:
             self.sent_cursor = NOTHING_SHOWN  # cursors of one ring mean nothing in another
         if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
@@ -54,7 +57,7 @@ class Batches:
         return batch
 
     def mark_sent(self, batch: Batch, now: float) -> None:
-        """A batch is about to be sent to somebody."""
+        """Note that a batch is about to be sent to somebody, at ``now`` on the loop's clock."""
         if batch.data:
             self.sent_cursor, self.sent_at = max(self.sent_cursor, batch.sent_cursor), now
 

@@ -48,7 +48,7 @@ async def catch_up(
 
 
 async def _step(event_log: EventLog, subscriber: Subscriber, position: Position) -> Position:
-    """Deliver one piece; the position after it."""
+    """Deliver one piece, and return the position after it."""
     try:
         piece = await event_log.read(position)
     except BROKER_ERRORS as error:

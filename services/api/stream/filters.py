@@ -1,4 +1,4 @@
-"""Which events a client wants and may see; alike for replay and tail."""
+"""The events that a client wants and may see; alike for replay and tail."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from services.api.documents.file_types import has_file_type
 
 @dataclass(frozen=True)
 class Filter:
-    """What a client asked for; an empty part asks for everything. Values of a part are alternatives."""
+    """A client's wishes; an empty part asks for everything, and values of a part are alternatives."""
 
     document_ids: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
@@ -17,7 +17,7 @@ class Filter:
     sources: frozenset[str] = frozenset()
 
     def wants(self, event: LogEvent) -> bool:
-        """Whether an event passes every part. A deletion has neither status nor type: only its id counts."""
+        """Return whether an event passes every part. A deletion has neither status nor type: only its id counts."""
         if self.document_ids and event.document_id not in self.document_ids:
             return False
         if isinstance(event, DocumentDeleted):
@@ -42,16 +42,16 @@ class Filter:
 
 @dataclass(frozen=True)
 class View:
-    """What one client gets to see of the log."""
+    """The part of the log that a caller gets to see through a filter."""
 
     caller: Caller
     filter: Filter
 
     @property
     def is_total(self) -> bool:
-        """Whether every event is shown."""
+        """True where every event is shown."""
         return self.caller.sees_all and self.filter == Filter()
 
     def shows(self, event: LogEvent) -> bool:
-        """Whether the caller may see an event and wants it."""
+        """Return whether the caller may see an event and wants it."""
         return self.caller.may_see(event.owner_id) and self.filter.wants(event)

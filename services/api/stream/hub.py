@@ -53,7 +53,7 @@ class Hub:
         self._views: dict[View, Batches] = {}
         self._of_owner: Counter[str] = Counter()
         self._wheel = TimerWheel[Subscriber](self._on_due, min(1.0, limits.heartbeat_seconds / 8))
-        event_log.follow(self)
+        event_log.listen(self)
 
     def __len__(self) -> int:
         return len(self._subscribers)

@@ -19,7 +19,7 @@ ENCODED_AT_ONCE = 100
 
 
 async def read_snapshot(engine: AsyncEngine, view: View) -> tuple[Sequence[bytes], Position]:
-    """Frames in the order of the log, so that a client that is cut off in between misses nothing."""
+    """Return the frames in the order of the log, and its position: who is cut off in between misses nothing."""
     query = select(documents.c.event, documents.c.event_position).where(
         IS_ALIVE,
         documents.c.event.is_not(None),

@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 
 class ReconnectReason(StrEnum):
-    """Why the server ends a stream, the ``reason`` of a ``reconnect``; the client comes back by itself."""
+    """The ``reason`` of a ``reconnect``, for which the server ends a stream; the client comes back by itself."""
 
     SHUTDOWN = "shutdown"
     LEASE = "lease"
@@ -65,7 +65,7 @@ def encode_reconnect(reason: ReconnectReason) -> bytes:
 
 
 def encode_reset(gap: GapReason, position: Position) -> bytes:
-    """Events may be missing; what follows ``position`` follows here, or is to be had by coming back with it."""
+    """Encode that events may be missing; what follows ``position`` comes next, or to who comes back with it."""
     return _encode_control("reset", {"reason": gap.value, "position": str(position)})
 
 
@@ -75,7 +75,7 @@ def encode_cursor(position: Position) -> bytes:
 
 
 def encode_chunk(*frames: bytes) -> bytes:
-    """Frames as one chunk of HTTP/1.1 (RFC 9112, section 7.1); nothing for nothing, which would be the end."""
+    """Join frames to one chunk of HTTP/1.1 (RFC 9112, section 7.1); nothing for nothing, which would be the end."""
     size = sum(map(len, frames))
     return b"".join((b"%x\r\n" % size, *frames, b"\r\n")) if size else b""
 

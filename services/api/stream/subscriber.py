@@ -14,7 +14,7 @@ NOT_FOLLOWING = -1
 """The cursor of a subscriber that is not at the tail: it is brought there, or is closing."""
 COMMENT_SECONDS = 15.0
 CURSOR_SECONDS = 5.0
-"""How far the id of a client whose events are filtered away may lag behind."""
+"""The most that the id of a client whose events are filtered away may lag behind."""
 
 
 class SubscriberListener(Protocol):
@@ -94,7 +94,7 @@ class Subscriber:
 
     @property
     def is_following(self) -> bool:
-        """Whether it is at the tail, with a cursor into the ring."""
+        """True at the tail, with a cursor into the ring."""
         return self.cursor != NOT_FOLLOWING
 
     def follow(self, cursor: int) -> None:
@@ -175,7 +175,7 @@ class Subscriber:
         self._finish(*last)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether it is closing, and had its time to take the last frames."""
+        """Return whether it is closing, and had its time to take the last frames."""
         return self._abort_at is not None and now >= self._abort_at
 
     def abort(self) -> None:
@@ -223,11 +223,11 @@ class Subscriber:
         raise NotImplementedError
 
     def _has_all_of_view(self) -> bool:
-        """Whether everything that its view has shown went out to this one as well."""
+        """Return whether everything that its view has shown went out to this one as well."""
         return self._sent_cursor <= self.batches.sent_cursor <= self.cursor
 
     def _last_sent_cursor(self) -> int:
-        """The cursor after the last event whose id the client has seen."""
+        """Return the cursor after the last event whose id the client has seen."""
         return self.batches.sent_cursor if self._has_all_of_view() else self._sent_cursor
 
     def _last_written_at(self) -> float:

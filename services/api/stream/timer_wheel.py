@@ -11,7 +11,7 @@ T = TypeVar("T")
 class TimerWheel(Generic[T]):
     """Calls ``visit`` with those that are due, in slots of ``slot_seconds``; never early by design, late by a slot.
 
-    Nobody is taken out: who is visited in vain says so. Each is in one slot only.
+    Nobody is taken out: whoever is visited in vain is left alone by ``visit``.
     """
 
     def __init__(self, visit: Callable[[Sequence[T], float], None], slot_seconds: float) -> None:

@@ -68,7 +68,7 @@ class TransportSubscriber(Subscriber, asyncio.Protocol):
 
 
 def _socket_of(transport: asyncio.Transport) -> socket.socket | None:
-    """A view of a transport's socket that can be written to; None where TLS is in between."""
+    """Return a view of a transport's socket that can be written to; None where TLS is in between."""
     if transport.get_extra_info("sslcontext") is not None:
         return None
     own = transport.get_extra_info("socket")
@@ -88,7 +88,7 @@ class StreamProtocol(GuardedProtocol):
             self.scope.pop("extensions", None)  # a cycle, which would wait for the garbage collector
 
     def hand_over(self) -> TransportSubscriber | None:
-        """The connection of the response that has begun, or None when it can't be taken."""
+        """Return the connection of the response that has begun, or None when it can't be taken."""
         cycle = self.cycle
         if self.transport.is_closing() or not cycle.response_started or not cycle.chunked_encoding:
             return None

@@ -150,7 +150,7 @@ class Streams(RuleBasedStateMachine):
         self.log = EventLog("amqp://nowhere")
         self.log._replace(Ring(self.entries[0].position, max_bytes=RING_BYTES))
         self.log._attached.set()
-        self.log._replays = FakeHistoryReader(self)
+        self.log._history = FakeHistoryReader(self)
         self.hub = self.loop.run_until_complete(self._make_hub())
 
     async def _make_hub(self) -> Hub:
