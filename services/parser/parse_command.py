@@ -22,6 +22,7 @@ from services.lifecycle.status_reporter import StatusReporter
 from services.parser.parse_result import ParseResult, read_result
 from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
+from services.runtime.database.engine import autocommit
 from services.runtime.errors import Superseded
 from services.runtime.object_store import ObjectStore
 
@@ -64,7 +65,7 @@ class ParseCommandHandler:
             await self._fail(attempt, failure)
             return False
         # One statement, which looks by itself whether the attempt is still the current one.
-        async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        async with autocommit(self.engine).connect() as connection:
             is_current = await store_parsed(
                 connection,
                 attempt,

@@ -2,21 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from faststream.rabbit.message import RabbitMessage
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.commands import StageCommand
+from contracts.commands import ParseDocument, StageCommand
 from contracts.events import LogEvent
+from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.attempts import open_next_attempt, start_attempt
-from services.lifecycle.document_attempt import DocumentAttempt
+from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
+from services.lifecycle.intake import resolved_command
+from services.lifecycle.outcome import record_failure
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
 from services.runtime.errors import Superseded
+from services.runtime.messaging.headers import MANUAL_HEADER
 from services.runtime.messaging.publisher import Publisher
 
 pytestmark = pytest.mark.anyio
@@ -87,3 +94,52 @@ async def test_no_attempt_begins_before_the_last_has_ended(engine: AsyncEngine) 
 async def test_moments_are_read_in_utc_whatever_the_servers_zone(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         assert await connection.scalar(text("SHOW timezone")) == "UTC"
+
+
+@dataclass
+class Raw:
+    """What intake sees of a message that a person put in: no ``app_id`` of ours."""
+
+    headers: dict[str, Any] = field(default_factory=dict)
+    app_id: str | None = None
+
+
+class Delivery(RabbitMessage):
+    """A delivery of a message that a person put in."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw_message = raw  # type: ignore[assignment]  # as far as it is looked at
+
+
+async def test_a_command_by_hand_that_is_tried_again_after_its_end_starts_no_further_attempt(
+    engine: AsyncEngine,
+) -> None:
+    recorder = Recorder()
+    reporter = StatusReporter(recorder, "parser")
+    delivery, command = Delivery(Raw()), ParseDocument(document_id="document")
+    async with resolved_command(engine, reporter, command, delivery) as resolved:
+        assert resolved is not None
+    # It ended, and the broker was away when that was to be said: the command comes again from a retry queue.
+    failure = DocumentFailed(FailureCode.CORRUPT, "The file is damaged.")
+    async with locked_attempt(engine, "document", 1, lock=Lock.EXCLUSIVE) as (connection, attempt):
+        await record_failure(connection, reporter, attempt, failure, "parsing")
+    again = Delivery(Raw({MANUAL_HEADER: True, **delivery.raw_message.headers}))
+    async with resolved_command(engine, reporter, command, again) as resolved:
+        assert resolved is None
+    assert recorder.published == ["document_processing"]
+    async with engine.connect() as connection:
+        assert await connection.scalar(select(documents.c.attempt)) == 1
+
+
+async def test_a_command_by_hand_for_a_document_that_has_ended_starts_a_further_attempt(
+    engine: AsyncEngine,
+) -> None:
+    recorder = Recorder()
+    reporter = StatusReporter(recorder, "parser")
+    failure = DocumentFailed(FailureCode.CORRUPT, "The file is damaged.")
+    async with locked_attempt(engine, "document", 1, lock=Lock.EXCLUSIVE) as (connection, attempt):
+        await record_failure(connection, reporter, attempt, failure, "parsing")
+    command = ParseDocument(document_id="document")
+    async with resolved_command(engine, reporter, command, Delivery(Raw())) as resolved:
+        assert resolved is None
+    assert recorder.published == ["document_processing", "document_processing", "ParseDocument"]

@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import cache
 
 from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection
@@ -57,6 +58,7 @@ def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
     return engine
 
 
+@cache
 def autocommit(engine: AsyncEngine) -> AsyncEngine:
     """The same pool, where each statement is a transaction: one round trip instead of three."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")

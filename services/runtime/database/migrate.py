@@ -17,7 +17,7 @@ MIGRATION_LOCK = 0x53_54_43_41  # "STCA": any number that no other program locks
 log = get_logger(__name__)
 
 
-def migrate(database_url: str) -> None:
+def migrate(database_url: str, revision: str = "head") -> None:
     """Run the migrations that are missing, under an advisory lock. Raises Unavailable or Alembic's errors."""
     engine = create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": 5})
     config = Config()
@@ -26,7 +26,7 @@ def migrate(database_url: str) -> None:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     finally:
         engine.dispose()
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from faststream._internal.types import BrokerMiddleware
@@ -34,6 +35,7 @@ def passive_queue(queue: topology.Queue) -> RabbitQueue:
     return RabbitQueue(queue.name, queue_type=QueueType.QUORUM, declare=False)
 
 
+@cache
 def passive_exchange(exchange: topology.Exchange) -> RabbitExchange:
     """The exchange for a publisher; it was declared at start."""
     return RabbitExchange(exchange.name, type=ExchangeType(exchange.kind), durable=True, declare=False)

@@ -1,5 +1,6 @@
 """The process of a stage: its connections, the one subscriber of its commands, and its health beside them."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class StageApp:
                 await declare_topology(self.settings.rabbitmq_url)
                 for resource in resources:
                     await stack.enter_async_context(resource)
+                gc.freeze()  # what stands now stays, and need not be looked through again and again
                 yield
 
         checks = {"broker": broker_check(self.broker), "database": database_check(self.engine)}
