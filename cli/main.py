@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from cli.api import Api
-from cli.audit import audit as compare
-from cli.doctor import doctor as try_everything
-from cli.notify import first_key
-from cli.notify import notify as post_status
+from cli.commands.audit import audit as compare
+from cli.commands.doctor import doctor as try_everything
+from cli.commands.notify import first_key
+from cli.commands.notify import notify as post_status
+from cli.commands.search import search as search_documents
+from cli.commands.upload import upload as upload_files
+from cli.commands.watch import watch as watch_stream
 from cli.output import print_error
 from cli.report import report
-from cli.search import search as search_documents
-from cli.upload import upload as upload_files
-from cli.watch import watch as watch_stream
 from contracts.statuses import Status
 from stagecast_client import StagecastError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.commands.notify import first_key
 from cli.main import app
-from cli.notify import first_key
 from tests.support.fakes.api import Running
 from tests.unit.cli.conftest import Stagecast
 
