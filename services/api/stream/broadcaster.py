@@ -58,7 +58,7 @@ class Broadcaster:
     def push(self, subscriber: Subscriber) -> None:
         """Write what is next for one subscriber, and let the writer do the rest."""
         ring = self._ring
-        if ring is None or subscriber.paused or subscriber.closing or not subscriber.is_following:
+        if ring is None or subscriber.paused or not subscriber.is_following:
             return
         self._step(subscriber, ring, asyncio.get_running_loop().time())
         if subscriber.cursor != ring.end and not subscriber.paused:
@@ -124,7 +124,7 @@ class Broadcaster:
 
     def _next_of(self, subscriber: Subscriber, ring: Ring, now: float) -> Batch | None:
         """Return what a subscriber is to be sent; None when it is no longer at the tail."""
-        if subscriber.closing or not subscriber.is_following:
+        if not subscriber.is_following:
             return None
         if subscriber.cursor < ring.base:
             subscriber.fell_behind()

@@ -34,7 +34,7 @@ async def catch_up(
     try:
         if newest:
             await _write_in_slices(subscriber, chain(newest, [encode_cursor(position)]))
-        while not subscriber.closing:
+        while not subscriber.is_closing:
             await subscriber.drained()
             ring = event_log.ring
             cursor = ring.locate(position)

@@ -176,7 +176,7 @@ class Hub:
         self._close(subscriber, encode_reconnect(reason))
 
     def _close(self, subscriber: Subscriber, *last: bytes) -> None:
-        if subscriber.closing:
+        if subscriber.is_closing:
             return
         cursor = subscriber.cursor_frame(self._event_log.ring)
         self._broadcaster.remove(subscriber)
@@ -190,12 +190,12 @@ class Hub:
         for subscriber in due:
             if subscriber not in self._subscribers:
                 continue
-            if subscriber.closing:
+            if subscriber.is_closing:
                 if subscriber.is_overdue(now):
                     subscriber.abort()
                 continue
             self._look_after(subscriber, now, heartbeat)
-            if not subscriber.closing:
+            if not subscriber.is_closing:
                 self._wheel.schedule(subscriber, subscriber.due_at(now))
 
     def _look_after(self, subscriber: Subscriber, now: float, heartbeat: bytes) -> None:

@@ -50,7 +50,6 @@ class Subscriber:
         "_written_at",
         "batches",
         "client_id",
-        "closing",
         "cursor",
         "paused",
         "socket_send",
@@ -63,7 +62,6 @@ class Subscriber:
         self.client_id = str(uuid4())
         self.cursor = NOT_FOLLOWING
         self.paused = False  # its write buffer is full
-        self.closing = False
         self.socket_send: Callable[[bytes], int] | None = None  # only while nothing can be waiting before it
         self._sent_cursor = (
             NOT_FOLLOWING  # the cursor after the last event whose id went out to this one alone
@@ -73,7 +71,7 @@ class Subscriber:
         self._heartbeat_at = 0.0
         self._ends_at = 0.0
         self._end_reason = ReconnectReason.LEASE
-        self._abort_at: float | None = None
+        self._abort_at: float | None = None  # when it is closed at once, once it is closing
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -96,6 +94,11 @@ class Subscriber:
     def is_following(self) -> bool:
         """True at the tail, with a cursor into the ring."""
         return self.cursor != NOT_FOLLOWING
+
+    @property
+    def is_closing(self) -> bool:
+        """True once the last frames are written, or the connection is gone."""
+        return self._abort_at is not None
 
     def follow(self, cursor: int) -> None:
         """Be at the tail, from a cursor on."""
@@ -125,7 +128,7 @@ class Subscriber:
 
     def write(self, *frames: bytes) -> None:
         """Write frames to this one alone; nothing once it is closing."""
-        if any(frames) and not self.closing:
+        if any(frames) and not self.is_closing:
             self._written_at = asyncio.get_running_loop().time()
             self._write(*frames)
 
@@ -169,7 +172,6 @@ class Subscriber:
 
     def close(self, abort_at: float, *last: bytes) -> None:
         """End the response with the frames ``last``; whatever is still unread at ``abort_at`` is dropped."""
-        self.closing = True
         self._abort_at = abort_at
         self._cancel_task()
         self._finish(*last)
@@ -184,7 +186,7 @@ class Subscriber:
 
     async def drained(self) -> None:
         """Wait until the write buffer is no longer full, or the connection is gone."""
-        while self.paused and not self.closing:
+        while self.paused and not self.is_closing:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 
@@ -205,7 +207,7 @@ class Subscriber:
 
     def connection_gone(self) -> None:
         """Called when the connection is gone, perhaps more than once."""
-        self.closing = True
+        self._abort_at = self._abort_at or 0.0
         self._cancel_task()
         self._listener.on_closed(self)
         self._wake()
