@@ -1,1 +1,1 @@
-"""What crosses a process boundary, and nothing else."""
+"""The messages and the topology that cross a process boundary, and nothing else."""

@@ -1,4 +1,4 @@
-"""What one stage asks of the next. Commands carry ids: the bytes and texts are in the stores.
+"""The commands by which one stage asks the next. They carry ids: the bytes and texts are in the stores.
 
 A command without ``attempt``, as a person may write it in the management UI, is for the current one.
 """
@@ -16,14 +16,14 @@ Count = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How the chunks of an attempt are shared out: ``batch_chunks`` to a batch, fewer in the last."""
+    """The sharing out of an attempt's chunks: ``batch_chunks`` to a batch, fewer in the last."""
 
     chunk_count: int
     batch_chunks: int
 
     @property
     def batches(self) -> int:
-        """How many batches there are."""
+        """The number of batches."""
         return -(-self.chunk_count // self.batch_chunks)
 
     def bounds(self, batch: int) -> tuple[int, int]:
@@ -45,7 +45,7 @@ class StageCommand(WireModel):
 
     @property
     def part(self) -> int:
-        """Which part of the attempt it is for, counted from 1; 1 where it is for the whole."""
+        """The number of the part of the attempt that it is for, from 1 on; 1 where it is for the whole."""
         return 1
 
     @property

@@ -40,7 +40,7 @@ class StatusEvent(WireModel):
         return f"{self.source}.{self.status}"
 
     def is_of_producer(self) -> bool:
-        """Whether an external producer reported this, and not one of our stages."""
+        """Return whether an external producer reported this, and not one of our stages."""
         return self.source.startswith("webhook:")
 
     @classmethod

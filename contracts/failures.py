@@ -1,4 +1,4 @@
-"""Why a document failed: the codes that the outside sees, and the root of expected errors."""
+"""The failures of documents: the codes that the outside sees, and the root of expected errors."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ class StagecastError(Exception):
 
 
 class Stage(StrEnum):
-    """Where a document was when it failed."""
+    """The part of its way on which a document failed."""
 
     UPLOAD = "upload"
     PARSING = "parsing"
@@ -16,7 +16,7 @@ class Stage(StrEnum):
 
 
 class FailureCode(StrEnum):
-    """Why a document failed."""
+    """The reason why a document failed, for programs."""
 
     UNSUPPORTED_TYPE = "unsupported_type"
     EMPTY_DOCUMENT = "empty_document"
@@ -58,5 +58,5 @@ class DocumentFailed(StagecastError):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same bytes may succeed another time."""
+        """True when the same bytes may succeed another time."""
         return self.code in RETRYABLE

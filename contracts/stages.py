@@ -21,12 +21,12 @@ class StageSpec:
     stage: str
     """As people are told it: in a failure, and in a document's times."""
     command: type[StageCommand]
-    """What it is asked; the command's docstring describes it in ``/asyncapi``."""
+    """Its command, whose docstring describes it in ``/asyncapi``."""
     statuses: tuple[Status, ...]
     """Those that documents have in it, in their order: the last one ends it. Empty for a part of another
     stage."""
     crash_code: FailureCode
-    """What a document fails with that meets a bug here."""
+    """The code of the failure of a document that meets a bug here."""
     crash_sentence: str
     next: str | None = None
     """The name of the stage that follows."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What has become of a document."""
+    """The status of a document."""
 
     PARSING_STARTED = "parsing_started"
     PARSING = "parsing"
@@ -38,10 +38,10 @@ SENTENCES: dict[Status, str] = {
     Status.EMBEDDED: "The document was embedded.",
     Status.FAILED: "The document could not be processed.",
 }
-"""What people are told where nobody says more."""
+"""The message of an event where nobody says more."""
 
 RANK: dict[Status, int] = {status: rank for rank, status in enumerate(FOLLOWS)}
-"""How far along a status is; two events of one attempt never take a document to a lower rank."""
+"""The order of statuses; two events of one attempt never take a document to a lower rank."""
 
 
 def supersedes(attempt: int, status: Status, *, known_attempt: int, known_status: Status) -> bool:

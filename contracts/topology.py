@@ -111,7 +111,7 @@ def retry_queue(stage: str, seconds: int) -> Queue:
 
 
 def dead_letter_queue(stage: str) -> Queue:
-    """What died in a stage, kept for people; moved back to the work queue it is processed again."""
+    """The dead letters of one stage, kept for people; moved back to the work queue, one is processed again."""
     return Queue(
         f"stagecast.{stage}.dead",
         "quorum",
@@ -152,7 +152,7 @@ LOG = Queue(
 
 
 def work_queues() -> list[Queue]:
-    """Where the commands of each stage wait."""
+    """The work queue of each stage."""
     return [work_queue(spec.name) for spec in stages.STAGES]
 
 

@@ -1,4 +1,4 @@
-"""How every message looks on the wire: camelCase keys, frozen in Python, times in RFC 3339 UTC."""
+"""The form of every message on the wire: camelCase keys, frozen in Python, times in RFC 3339 UTC."""
 
 import json
 import re

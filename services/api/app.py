@@ -1,4 +1,4 @@
-"""The API's process: what it is wired from, and what runs as long as it does."""
+"""The wiring of the API's process, and of the tasks that run as long as it does."""
 
 import asyncio
 import gc
@@ -57,9 +57,9 @@ from services.runtime.object_store import ObjectStore
 from services.runtime.process.background import cancel_all, supervise
 
 START_SECONDS = 60.0
-"""How long the broker may take to show the cancel_all of the log; then the start is given up."""
+"""The broker may take so long to show the end of the log; then the start is given up."""
 PATIENCE_SECONDS = 5.0
-"""How long a request waits for the broker's confirm; then it is answered 503."""
+"""A request waits so long for the broker's confirm; then it is answered 503."""
 
 
 def create_parts(settings: ApiSettings) -> Parts:

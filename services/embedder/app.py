@@ -1,4 +1,4 @@
-"""The embedder's process: what it is wired from, and the subscriber of search queries beside that of its stage."""
+"""The wiring of the embedder's process, with the subscriber of search queries beside that of its stage."""
 
 from functools import partial
 

@@ -29,7 +29,7 @@ from services.runtime.errors import MalformedMessage, Superseded
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the embedding of an attempt has come."""
+    """The progress of an attempt's embedding."""
 
     embedded_count: int
     chunk_count: int
@@ -50,7 +50,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class EmbedCommandHandler:
-    """Takes the commands to embed a batch. What it can't do raises as ``handle`` says."""
+    """Takes the commands to embed a batch."""
 
     engine: AsyncEngine
     model: EmbeddingModel
@@ -87,7 +87,7 @@ class EmbedCommandHandler:
     async def _begin(
         self, connection: AsyncConnection, attempt: DocumentAttempt, command: EmbedChunks
     ) -> list[str] | None:
-        """The texts of the batch, or None when it is embedded already."""
+        """Return the texts of the batch, or None when it is embedded already."""
         begun = await begin_batch(connection, attempt, command)
         if begun is None:
             raise Superseded(f"{attempt.document_id}: no chunks for batch {command.batch}")
@@ -106,13 +106,14 @@ class EmbedCommandHandler:
         return row
 
     async def _report_progress(self, attempt: DocumentAttempt, progress: Progress) -> None:
-        await self.reporter.report(
+        event = self.reporter.event(
             attempt,
             Status.EMBEDDING,
             f"{progress.embedded_count} of {progress.chunk_count} chunks are embedded.",
             {"embeddedCount": progress.embedded_count, "chunkCount": progress.chunk_count},
             progress=progress.embedded_count,
         )
+        await self.reporter.publish(event)
 
     async def _complete(
         self, connection: AsyncConnection, attempt: DocumentAttempt, progress: Progress

@@ -171,7 +171,7 @@ async def store_batch(
 
 
 async def read_progress(connection: AsyncConnection, attempt: DocumentAttempt) -> Row[Any] | None:
-    """How far the embedding of an attempt has come; None where it has no chunks."""
+    """Read the progress of an attempt's embedding; None where it has no chunks."""
     return (await connection.execute(_READ_PROGRESS, _key(attempt))).one_or_none()
 
 

@@ -27,9 +27,9 @@ async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int
 
 
 async def start_attempt(
-    engine: AsyncEngine, reporter: StatusReporter, attempt: DocumentAttempt, *, is_announced: bool = False
+    engine: AsyncEngine, reporter: StatusReporter, attempt: DocumentAttempt, *, is_reported: bool = False
 ) -> None:
-    """Say that the first stage has been asked for (unless that was said), ask for it, and note that both was done.
+    """Report ``parsing_started`` (unless ``is_reported``), send the first stage its command, and note both.
 
     The event comes first, so that no event of the stage can precede it, and neither comes for a document that was
     deleted, or an attempt that ended, meanwhile. A crash on the way leaves ``commanded_at`` null, and the sweeper
@@ -38,13 +38,14 @@ async def start_attempt(
     async with engine.begin() as connection:
         if not await note_commanded(connection, attempt):
             return
-        if not is_announced:
+        if not is_reported:
             sentence = SENTENCES[Status.PARSING_STARTED]
-            await reporter.report(attempt, Status.PARSING_STARTED, sentence, {"size": attempt.size})
+            event = reporter.event(attempt, Status.PARSING_STARTED, sentence, {"size": attempt.size})
+            await reporter.publish(event)
         await send_command(reporter.publisher, *attempt.key)
 
 
 async def send_command(publisher: Publisher, document_id: str, attempt: int) -> None:
-    """Ask the first stage for an attempt. It finds what is stored already, and hands on what is not done yet."""
+    """Send the first stage its command. It finds what is stored already, and hands on what is not done yet."""
     for command in stages.first().command.for_attempt(document_id, attempt):
         await publisher.command(command)

@@ -13,7 +13,7 @@ from services.runtime.errors import Superseded
 
 
 class Lock(Enum):
-    """How a document's row is locked. All three hold off who deletes, starts anew or ends the document."""
+    """A lock of a document's row. All three hold off who deletes, starts anew or ends the document."""
 
     SHARED = (True, True)
     """``FOR KEY SHARE``: beside others in here, and beside the projector's updates of the same row."""
@@ -25,7 +25,7 @@ class Lock(Enum):
 
 @dataclass(frozen=True)
 class DocumentAttempt:
-    """What a stage needs to know of the document that it works on."""
+    """The attempt that a stage works on, and what it needs to know of the document."""
 
     document_id: str
     attempt: int
@@ -34,7 +34,7 @@ class DocumentAttempt:
     file_type: str
     size: int
     is_done: bool = False
-    """Whether the end of this attempt has been decided already."""
+    """True when the outcome of this attempt has been decided already."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -66,7 +66,7 @@ async def locked_attempt(
     lock: Lock = Lock.SHARED,
     even_if_done: bool = False,
 ) -> AsyncIterator[tuple[AsyncConnection, DocumentAttempt]]:
-    """A transaction during which the document can be neither deleted, nor started anew, nor ended.
+    """Open a transaction during which the document can be neither deleted, nor started anew, nor ended.
 
     ``attempt`` is None for the current one. Raises Superseded where that has happened already; one that has
     only ended is let through with ``even_if_done``. An event that is published inside is in the log before whatever

@@ -65,7 +65,7 @@ _OPEN_ATTEMPT = (
     )
 )
 _LOCK_ENDED = (
-    # Whether its end was published is looked at once the row is locked, and no condition of the lock: whoever
+    # That its outcome is published is looked at once the row is locked, and no condition of the lock: whoever
     # publishes it has the row until then, and a row that does not fit the conditions yet is not waited for.
     select(documents.c.outcome_published_at).where(_THIS_ATTEMPT, IS_ALIVE, IS_UPLOADED).with_for_update()
 )
@@ -109,7 +109,7 @@ _REMOVE_REPORTED = delete(documents).where(
 
 @dataclass(frozen=True)
 class Insertion:
-    """What became of an upload's row: ``existing`` is a document of the same owner and content, if there is one."""
+    """The result of an insertion: ``existing`` is a document of the same owner and content, if there is one."""
 
     is_reserved: bool
     is_stored: bool
@@ -117,17 +117,17 @@ class Insertion:
 
 
 async def insert_uploaded(
-    connection: AsyncConnection, document: DocumentAttempt, sha256: str, now: datetime
+    connection: AsyncConnection, attempt: DocumentAttempt, sha256: str, now: datetime
 ) -> Insertion:
     """Make the row of an upload out of its reservation, unless the owner has the same content already."""
     row = await connection.execute(
         _INSERT_UPLOADED,
         {
-            "document_id": document.document_id,
-            "owner_id": document.owner_id,
-            "filename": document.filename,
-            "file_type": document.file_type,
-            "size": document.size,
+            "document_id": attempt.document_id,
+            "owner_id": attempt.owner_id,
+            "filename": attempt.filename,
+            "file_type": attempt.file_type,
+            "size": attempt.size,
             "sha256": sha256,
             "now": now,
             "status": Status.PARSING_STARTED.value,
@@ -182,7 +182,9 @@ async def count_resend(connection: AsyncConnection, document_id: str, attempt: i
 async def mark_deleted(
     connection: AsyncConnection, document_id: str, among: ColumnElement[bool] | None = None
 ) -> Row[Any, Any] | None:
-    """Fence all work off a document; its owner and SHA-256, or None where there is none alive (``among`` some).
+    """Mark a document as deleted, which fences all work off; its owner and SHA-256, or None where none is alive.
+
+    ``among`` limits it to some documents.
 
     Waits for whoever publishes an event of it, so that nothing follows the event of its deletion.
     """

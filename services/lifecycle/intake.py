@@ -1,4 +1,4 @@
-"""Decides whether a delivery still means work: a stage looks here before it begins."""
+"""Resolves a command to the attempt that it is for, and decides whether there is still work to do."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 async def resolved_command(
     engine: AsyncEngine, reporter: StatusReporter, command: StageCommand, message: RabbitMessage
 ) -> AsyncIterator[tuple[AsyncConnection, DocumentAttempt] | None]:
-    """The attempt to work on, locked as by ``locked_attempt``; None when it has ended and nobody asked again.
+    """Yield the attempt to work on, locked as by ``locked_attempt``; None when it has ended and nobody asked again.
 
     A dead letter that was moved back, or a command that a person wrote in the management UI, asks again: the
     document starts a new attempt, since ``failed`` and ``embedded`` are terminal within one. Raises
@@ -43,11 +43,11 @@ async def resolved_command(
 async def _answer_again(
     engine: AsyncEngine, reporter: StatusReporter, attempt: DocumentAttempt, message: RabbitMessage
 ) -> None:
-    # Whoever decided the end may have died before saying so; this delivery may be all that is left.
+    # Whoever recorded the outcome may have died before it was published; this delivery may be all that is left.
     await publish_outcome(engine, reporter, *attempt.key)
     was_for_this = message.raw_message.headers.get(ATTEMPT_HEADER) == attempt.attempt
     if was_for_this or not is_manual(message.raw_message):
-        log.info("already_done", document_id=attempt.document_id, attempt=attempt.attempt)
+        log.info("command_already_done", document_id=attempt.document_id, attempt=attempt.attempt)
         return
     renewed = await open_next_attempt(engine, attempt.document_id, ended=attempt.attempt)
     await start_attempt(engine, reporter, renewed)

@@ -20,7 +20,7 @@ async def publish_outcome(
     """Append the outcome of an attempt to the log unless that is done. Raises Unavailable."""
     async with engine.begin() as connection:
         if event := await take_outcome(connection, document_id, attempt):
-            await reporter.append(event)
+            await reporter.publish(event)
 
 
 async def fail(
@@ -30,7 +30,7 @@ async def fail(
     failure: DocumentFailed,
     stage: str,
 ) -> None:
-    """End an attempt as failed, and tell so. What it had stored is removed: nothing will complete it.
+    """End an attempt as failed, and publish that. What it had stored is removed: nothing will complete it.
 
     Raises Superseded when it has ended otherwise, was deleted or started anew; Unavailable.
     """
@@ -46,6 +46,6 @@ async def record_failure(
     failure: DocumentFailed,
     stage: str,
 ) -> None:
-    """Decide for a failure, under the exclusive lock; ``publish_outcome`` follows once that is committed."""
+    """Record a failure as the outcome, under the exclusive lock; ``publish_outcome`` follows the commit."""
     await record_outcome(connection, attempt, reporter.failure(attempt, failure, stage))
     await remove_attempt(connection, attempt)

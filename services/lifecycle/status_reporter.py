@@ -1,4 +1,4 @@
-"""Tells people what has become of a document: appends the status events of a stage to the log."""
+"""Makes the status events of a stage, and appends them to the log."""
 
 from pydantic import JsonValue
 
@@ -13,52 +13,42 @@ log = get_logger(__name__)
 
 
 class StatusReporter:
-    """Reports as ``source``: ``api``, ``parser`` or ``embedder``. Methods raise Unavailable."""
+    """Reports as ``source``: ``api``, ``parser`` or ``embedder``."""
 
     def __init__(self, publisher: Publisher, source: str) -> None:
         self.publisher = publisher
         self._source = source
 
-    async def report(
-        self,
-        document: DocumentAttempt,
-        status: Status,
-        message: str,
-        metadata: dict[str, JsonValue] | None = None,
-        *,
-        progress: int = 0,
-    ) -> None:
-        """Append one status; ``progress`` tells repetitions of ``parsing`` and ``embedding`` apart."""
-        await self.append(self.event(document, status, message, metadata, progress=progress))
-
     def event(
         self,
-        document: DocumentAttempt,
+        attempt: DocumentAttempt,
         status: Status,
         message: str,
         metadata: dict[str, JsonValue] | None = None,
         *,
         progress: int = 0,
     ) -> StatusEvent:
-        """A fact of this moment, not yet in the log."""
+        """Make the event of this moment; ``progress`` tells repetitions of ``parsing`` and ``embedding`` apart."""
         return StatusEvent.now(
-            document.document_id,
-            document.attempt,
+            attempt.document_id,
+            attempt.attempt,
             status,
             message,
             # Type and name on each event, so that filters by either are alike for all statuses.
-            {"filename": document.filename, "fileType": document.file_type, **(metadata or {})},
-            owner_id=document.owner_id,
+            {"filename": attempt.filename, "fileType": attempt.file_type, **(metadata or {})},
+            owner_id=attempt.owner_id,
             source=self._source,
             progress=progress,
         )
 
-    async def append(self, event: StatusEvent) -> None:
-        """Append an event to the log."""
+    async def publish(self, event: StatusEvent) -> None:
+        """Append an event to the log. Raises Unavailable."""
         await self.publisher.event(event)
-        log.info("status", document_id=event.document_id, attempt=event.attempt, status=event.status.value)
+        log.info(
+            "status_reported", document_id=event.document_id, attempt=event.attempt, status=event.status.value
+        )
 
-    def failure(self, document: DocumentAttempt, failure: DocumentFailed, stage: str) -> StatusEvent:
+    def failure(self, attempt: DocumentAttempt, failure: DocumentFailed, stage: str) -> StatusEvent:
         """The terminal ``failed`` with its reason, for people and for programs."""
         details: dict[str, JsonValue] = {
             "error": failure.message,
@@ -66,4 +56,4 @@ class StatusReporter:
             "stage": stage,
             "retryable": failure.retryable,
         }
-        return self.event(document, Status.FAILED, failure.message, details)
+        return self.event(attempt, Status.FAILED, failure.message, details)

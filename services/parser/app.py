@@ -1,4 +1,4 @@
-"""The parser's process: what it is wired from."""
+"""The wiring of the parser's process."""
 
 from faststream.asgi import AsgiFastStream
 

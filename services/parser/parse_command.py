@@ -29,7 +29,7 @@ from services.runtime.object_store import ObjectStore
 
 @dataclass(frozen=True)
 class ParseCommandHandler:
-    """Takes the commands of the stage ``spec``. What it can't do raises as its methods say."""
+    """Takes the commands of the stage ``spec``."""
 
     spec: StageSpec
     engine: AsyncEngine
@@ -39,7 +39,7 @@ class ParseCommandHandler:
     batch_chunks: int
 
     async def handle(self, command: StageCommand, message: RabbitMessage) -> None:
-        """Parse a document unless that is done, say so, and ask for its chunks to be embedded.
+        """Parse a document unless that is done, report that, and ask for its chunks to be embedded.
 
         Raises Superseded when the document was deleted or started anew, Unavailable and its kin when a
         dependency is away. A document that can't be parsed is reported ``failed`` here, and is done.
@@ -57,7 +57,7 @@ class ParseCommandHandler:
         await self._hand_over(attempt)
 
     async def _parse_and_store(self, attempt: DocumentAttempt) -> bool:
-        """True when there are chunks now; False when the document failed, and was reported so."""
+        """Return True when there are chunks now; False when the document failed, and was reported so."""
         started_at = datetime.now(UTC)
         try:
             parsed = await self._read_chunks(attempt)
@@ -100,7 +100,8 @@ class ParseCommandHandler:
         if page_count:
             metadata = {"pagesDone": pages_done, "pageCount": page_count}
             message = f"{pages_done} of {page_count} pages are parsed."
-        await self.reporter.report(attempt, Status.PARSING, message, metadata, progress=pages_done)
+        event = self.reporter.event(attempt, Status.PARSING, message, metadata, progress=pages_done)
+        await self.reporter.publish(event)
 
     async def _fail(self, attempt: DocumentAttempt, failure: DocumentFailed) -> None:
         async with locked_attempt(self.engine, *attempt.key, lock=Lock.EXCLUSIVE) as (connection, _):
@@ -116,7 +117,8 @@ class ParseCommandHandler:
             if result is None:
                 raise RuntimeError("an attempt that was stored is gone")
             if not result.embedding_has_started:
-                await self.reporter.report(attempt, Status.PARSED, _sentence(result), _counts(result))
+                event = self.reporter.event(attempt, Status.PARSED, _sentence(result), _counts(result))
+                await self.reporter.publish(event)
         following = stages.following(self.spec)
         if following is None:
             return

@@ -1,4 +1,4 @@
-"""What parsing has yielded, as it stands in PostgreSQL."""
+"""The result of parsing, as it stands in PostgreSQL."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class ParseResult:
 
     @property
     def batching(self) -> Batching:
-        """How its chunks are shared out."""
+        """The sharing out of its chunks."""
         return Batching(self.chunk_count, self.batch_chunks)
 
     @property

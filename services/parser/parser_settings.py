@@ -8,7 +8,7 @@ from services.runtime.process.worker_settings import WorkerSettings
 
 
 class ParserSettings(WorkerSettings):
-    """What one parser does at a time, what a document may take, and the size of embedding commands."""
+    """The documents in hand at a time, the limits of one of them, and the size of embedding commands."""
 
     parser_health_port: int = Field(default=3001, ge=0, le=65535)
     pdf_engine: Literal["auto", "pypdf", "pdfium"] = "auto"

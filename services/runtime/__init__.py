@@ -1,1 +1,1 @@
-"""What every service stands on: settings, logs, broker, database, object store, health and metrics."""
+"""The common ground of all services: settings, logs, broker, database, object store, health and metrics."""

@@ -1,4 +1,4 @@
-"""Which errors pass by themselves: a dependency is away, and the work should be tried again."""
+"""The expected errors, and which of them pass by themselves: then the work is tried again."""
 
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from faststream.exceptions import IncorrectState
@@ -19,7 +19,7 @@ BROKER_ERRORS = (
 
 
 class Transient(StagecastError):
-    """A failure that is nobody's fault and passes by itself; the same work may succeed later."""
+    """A failure that passes by itself; the same work may succeed later."""
 
 
 class Unavailable(Transient):

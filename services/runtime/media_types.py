@@ -20,7 +20,7 @@ HEAD_BYTES = 65_536
 """Bytes of a file's beginning that ``detect`` wants to see."""
 
 _PDF_MARK_WITHIN = 1024
-"""Where readers look for ``%PDF-`` (PDF Reference 1.7, implementation note 13)."""
+"""The bytes in which readers look for ``%PDF-`` (PDF Reference 1.7, implementation note 13)."""
 
 _EXTENSIONS = {
     ".md": MARKDOWN,
@@ -53,11 +53,11 @@ _OFFICE_MEMBERS = {
 _LONGEST_GAP = 1024
 
 _PREAMBLES = (("<!--", "-->"), ("<?", "?>"))
-"""What may stand before the first tag."""
+"""Begin and end of all that may stand before the first tag."""
 
 
 def detect(head: bytes, filename: str) -> str:
-    """Tell the media type of a file from its first bytes (``HEAD_BYTES`` of them, or all).
+    """Return the media type of a file, told by its first bytes (``HEAD_BYTES`` of them, or all).
 
     An empty file is ``text/plain``: there is nothing that says otherwise. What is unknown is
     ``application/octet-stream``.
@@ -89,7 +89,7 @@ def _text_type(text: str, filename: str) -> str:
 
 
 def _first_tag(text: str) -> int:
-    """The offset at which a text begins, but for space, comments and processing instructions."""
+    """Return the offset at which a text begins, but for space, comments and processing instructions."""
     start = 0
     while True:
         start += len(text[start : start + _LONGEST_GAP]) - len(text[start : start + _LONGEST_GAP].lstrip())
@@ -103,7 +103,7 @@ def _first_tag(text: str) -> int:
 
 
 def _archive_type(head: bytes) -> str:
-    """The type of what a zip archive contains; its first members tell."""
+    """Return the type of what a zip archive contains, told by its first members."""
     # OpenDocument and EPUB begin with an uncompressed member that is the media type (OCF 3.3, 4.3).
     if declared := re.match(rb"PK\x03\x04.{26}mimetype([a-z0-9.+/-]{3,100})(?=PK)", head, re.DOTALL):
         kind = declared[1].decode()

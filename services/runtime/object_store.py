@@ -17,7 +17,7 @@ from services.runtime.errors import Unavailable
 
 FOLDER = "documents"
 PART_MARK = "#"
-"""What a local store puts behind the name of an object while it arrives."""
+"""A local store puts it behind the name of an object while that arrives."""
 PART_BYTES = 5 * 1024 * 1024
 """S3 takes no part of an upload under 5 MiB."""
 
@@ -39,7 +39,7 @@ class ObjectStore:
 
     @asynccontextmanager
     async def local_copy(self, document_id: str) -> AsyncIterator[Path]:
-        """A path under which this process and its children can read an object.
+        """Yield a path under which this process and its children can read an object.
 
         A copy has no name of its own, so that not even SIGKILL leaves it behind. Raises FileNotFoundError
         when there is no such object, Unavailable when none is there because their disk is gone.
@@ -68,7 +68,7 @@ class ObjectStore:
             part.unlink(missing_ok=True)
 
     async def ids(self) -> AsyncIterator[str]:
-        """The documents that have an object, or a part of one."""
+        """Yield the ids of documents that have an object, or a part of one."""
         async for page in obstore.list(self._store, prefix=FOLDER):
             for found in page:
                 yield found["path"].removeprefix(f"{FOLDER}/")

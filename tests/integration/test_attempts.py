@@ -57,7 +57,7 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-async def test_an_attempt_is_announced_before_it_is_asked_for(engine: AsyncEngine) -> None:
+async def test_an_attempt_is_reported_before_its_command_is_sent(engine: AsyncEngine) -> None:
     recorder = Recorder()
     await start_attempt(engine, StatusReporter(recorder, "api"), DOCUMENT)
     assert recorder.published == ["document_processing", "ParseDocument"]

@@ -234,7 +234,7 @@ def test_a_buried_bug_fails_its_document_with_the_code_that_it_was_buried_with(f
     frail.finished(document_id)
     with psycopg.connect(frail.database_url) as database:
         database.execute(
-            "UPDATE documents SET attempt = 2, ending = NULL, announced_at = NULL, commanded_at = now(),"
+            "UPDATE documents SET attempt = 2, outcome = NULL, outcome_published_at = NULL, commanded_at = now(),"
             " attempted_at = now() + interval '1 minute' WHERE document_id = %s",
             [document_id],
         )
@@ -257,17 +257,17 @@ def test_a_command_that_is_lost_is_sent_again(frail: System, worker: str, queue:
     assert frail.finished(document_id, 30)["status"] == "embedded"
 
 
-def test_an_ending_that_nobody_heard_of_is_announced(frail: System) -> None:
+def test_an_outcome_that_nobody_heard_of_is_published(frail: System) -> None:
     with without(frail, "parser"):
         document_id = frail.accept("unheard.txt", b"Somebody decided the end of this and died.")
-        ending = {
+        outcome = {
             "eventId": f"end-of-{document_id}", "documentId": document_id, "status": "failed", "message": "Dead.",
             "metadata": {"error": "Dead.", "code": "parser_crashed", "stage": "parsing", "retryable": True},
             "timestamp": "2026-11-22T06:00:00.123Z", "ownerId": None, "attempt": 1, "source": "parser",
         }  # fmt: skip
         with psycopg.connect(frail.database_url) as database:
-            statement = "UPDATE documents SET ending = %s WHERE document_id = %s"
-            database.execute(statement, [json.dumps(ending), document_id])
+            statement = "UPDATE documents SET outcome = %s WHERE document_id = %s"
+            database.execute(statement, [json.dumps(outcome), document_id])
         until(lambda: frail.document(document_id)["status"] == "failed")
     with frail.client() as client:
         assert client.post(f"/api/v1/documents/{document_id}/retry").status_code == 202

@@ -1,1 +1,1 @@
-"""Whether anything was lost."""
+"""The audit: a search for anything that was lost."""

@@ -1,4 +1,4 @@
-"""What the audit asks the database: each statement yields a document's id and what is wrong with it, or nothing."""
+"""The audit's questions to the database: each yields a document's id and what is wrong with it, or nothing."""
 
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED
 

@@ -1,4 +1,4 @@
-"""Whether anything was lost: compares the database, the log, the queues and the object store with each other.
+"""Finds what was lost: compares the database, the log, the queues and the object store with each other.
 
 It only reads, but for a marker that it puts at the end of the log, and looks at dead letters, which go back to
 their place. On a live system whatever has moved within ``tolerance`` is taken for work under way.
@@ -36,7 +36,7 @@ _STATE = tuple(DocumentState.__dataclass_fields__)
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should not be: ``what`` is of a fixed set, ``subject`` mostly a document's id."""
+    """A fault: ``what`` is of a fixed set, ``subject`` mostly a document's id."""
 
     what: str
     subject: str
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass
 class Audit:
-    """What was looked at, by kind, and what was found."""
+    """The counts of what was looked at, by kind, and the findings."""
 
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -64,7 +64,7 @@ async def audit(
     *,
     tolerance: timedelta = timedelta(minutes=15),
 ) -> Audit:
-    """Look at everything. Raises Unavailable and its kin when a part of the system is away."""
+    """Compare everything. Raises Unavailable and its kin when a part of the system is away."""
     result = Audit()
     await _ask_database(result, engine, tolerance)
     result.entries = await read_log(rabbitmq_url)
@@ -77,7 +77,7 @@ async def audit(
 
 
 async def read_log(rabbitmq_url: str) -> list[Entry]:
-    """The whole log, from the oldest event kept to a marker that is appended now; the last entry is the marker."""
+    """Read the whole log, from the oldest event kept to a marker that is appended now, which is the last entry."""
     marker = await append_marker(rabbitmq_url)
     entries: list[Entry] = []
     async with consume_stream(rabbitmq_url, "first") as deliveries:
@@ -90,7 +90,7 @@ async def read_log(rabbitmq_url: str) -> list[Entry]:
 
 
 def check_order(result: Audit) -> None:
-    """Of our own documents: within an attempt statuses only move on, and nothing follows the last."""
+    """Check that within an attempt the statuses of our own documents only move on, and nothing follows the last."""
     reached: dict[str, tuple[int, int]] = {}
     seen: set[str] = set()
     for entry in result.entries:
@@ -145,8 +145,8 @@ async def _compare_replay(result: Audit, engine: AsyncEngine) -> None:
         if later is not None and later > marker:
             continue  # It has moved while we read.
         if replayed.get(key) != (row.state if row else None):
-            shown = _brief(row.state if row else None)
-            result.find("projection differs", key, f"{_brief(replayed.get(key))} by the log, shown {shown}")
+            state = _brief(row.state if row else None)
+            result.find("projection differs", key, f"{_brief(replayed.get(key))} by the log, shown {state}")
 
 
 class _Projected(NamedTuple):
@@ -158,7 +158,7 @@ class _Projected(NamedTuple):
 
 
 async def _projected(engine: AsyncEngine, marker: Position) -> dict[str, _Projected]:
-    """Each row when the projection was at the marker or further."""
+    """Read the rows once the projection is at the marker or further."""
     columns = ", ".join(_STATE)
     query = text(
         f"SELECT document_id, CASE WHEN {IS_UPLOADED} THEN created_at END, attempt, {columns} FROM documents"  # noqa: S608 - ours
@@ -181,7 +181,7 @@ def _state_at_upload(created_at: datetime | None) -> DocumentState:
 
 
 def _begin(entries: Sequence[Entry]) -> datetime:
-    """When the oldest event that is kept happened; the beginning of time for a log that has lost none."""
+    """Return the time of the oldest event that is kept; the beginning of time for a log that has lost none."""
     if entries[0].offset == 0:
         return datetime.min.replace(tzinfo=UTC)
     return next((entry.event.timestamp for entry in entries if entry.event), datetime.max.replace(tzinfo=UTC))

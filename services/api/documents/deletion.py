@@ -16,7 +16,7 @@ from services.runtime.object_store import ObjectStore
 
 @dataclass(frozen=True)
 class Deletion:
-    """Deletes documents at once, and ends deletions that were cut short."""
+    """Deletes documents, and finishes deletions that were cut short."""
 
     engine: AsyncEngine
     objects: ObjectStore
@@ -33,7 +33,7 @@ class Deletion:
         await self.finish(document_id, row.owner_id, is_uploaded=row.sha256 is not None)
 
     async def finish(self, document_id: str, owner_id: str | None, *, is_uploaded: bool) -> None:
-        """What follows the mark; safe to repeat, so that the sweeper ends what a crash left half done."""
+        """Do what follows the mark; safe to repeat, so that the sweeper ends what a crash left half done."""
         await self.publisher.event(
             DocumentDeleted(document_id=document_id, owner_id=owner_id, timestamp=datetime.now(UTC))
         )

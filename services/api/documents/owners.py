@@ -1,4 +1,4 @@
-"""Whose a document is: also before its first report is in the documents table, and after it was deleted.
+"""The owner of a document: also before its first report is in the documents table, and after it was deleted.
 
 An event without an owner reaches everybody, so what a producer leaves out must not depend on how far the
 projector has come.
@@ -17,7 +17,7 @@ NOTES_KEPT = timedelta(days=30)
 
 
 async def find_owner(engine: AsyncEngine, document_id: str) -> str | None:
-    """The owner of a document, as far as one is known."""
+    """Find the owner of a document, as far as one is known."""
     of_document = select(documents.c.owner_id).where(documents.c.document_id == document_id)
     noted = select(document_owners.c.owner_id).where(document_owners.c.document_id == document_id)
     async with engine.connect() as connection:
@@ -42,7 +42,7 @@ def note(document_id: str, owner_id: str) -> Insert:
 
 
 def forget_old_notes() -> Delete:
-    """The statement that forgets the owners of documents that have been gone for long."""
+    """The statement that forgets the owners of documents that were deleted long ago."""
     exists = select(documents.c.document_id).where(documents.c.document_id == document_owners.c.document_id)
     return delete(document_owners).where(
         document_owners.c.noted_at < func.now() - NOTES_KEPT, ~exists.exists()

@@ -25,7 +25,7 @@ from services.runtime.object_store import ObjectStore
 from services.runtime.process.asyncio_guards import forget
 
 DATABASE_SECONDS = 2.0
-"""How long an upload waits for the database before its body is read."""
+"""An upload waits so long for the database before its body is read."""
 
 _RESERVE = insert(upload_reservations).values(document_id=bindparam("document_id"))
 
@@ -38,7 +38,7 @@ class DocumentBusy(Conflict):
 
 @dataclass(frozen=True)
 class Uploads:
-    """Takes files in, and begins with documents again."""
+    """Accepts files, and starts documents again."""
 
     engine: AsyncEngine
     objects: ObjectStore

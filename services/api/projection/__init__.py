@@ -1,1 +1,1 @@
-"""The documents table: what the log of events says, and how far it was read."""
+"""The projection of the log of events into the documents table."""

@@ -35,7 +35,7 @@ class Row:
 
 
 async def read_rows(connection: AsyncConnection, document_ids: Sequence[str]) -> dict[str, Row]:
-    """The rows that there are, by document id."""
+    """Read the rows that there are, by document id."""
     if not document_ids:
         return {}
     found = await connection.execute(_READ, {"ids": document_ids})
@@ -52,16 +52,16 @@ async def write_rows(
     changed = {
         key: after[key] for key in sorted(after) if key not in before or before[key].state != after[key]
     }
-    of_stages = [key for key in changed if key in before and before[key].is_uploaded]
+    uploaded = [key for key in changed if key in before and before[key].is_uploaded]
     reported = [key for key in changed if key not in before or not before[key].is_uploaded]
-    gone = [key for key, row in before.items() if key not in after and not row.is_uploaded]
+    removed = [key for key, row in before.items() if key not in after and not row.is_uploaded]
     # One by one: psycopg sends many at once as a pipeline, and one that is cancelled raises anything but that.
-    for key in of_stages:
+    for key in uploaded:
         await project_uploaded(connection, key, _columns(changed[key]))
     for key in reported:
         await project_reported(connection, _reported(key, changed[key]))
-    if gone:
-        await remove_reported(connection, gone)
+    if removed:
+        await remove_reported(connection, removed)
 
 
 def _columns(state: DocumentState) -> dict[str, object]:
@@ -69,7 +69,7 @@ def _columns(state: DocumentState) -> dict[str, object]:
 
 
 def _reported(document_id: str, state: DocumentState) -> dict[str, object]:
-    """A document that only an external producer knows: everything about it comes from its events."""
+    """The row of a document that only an external producer knows: everything in it comes from its events."""
     event = state.event or {}
     metadata = event.get("metadata")
     named = metadata if isinstance(metadata, dict) else {}

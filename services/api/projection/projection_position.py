@@ -1,4 +1,4 @@
-"""How far the documents table has followed the log: one row, and the lock of those who project."""
+"""The position that the documents table has reached in the log: one row, and the lock of those who project."""
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -19,13 +19,13 @@ _MOVE = (
 
 
 async def read_position(connection: AsyncConnection) -> Position:
-    """The newest position whose events are in the documents table."""
+    """Return the newest position whose events are in the documents table."""
     text = await connection.scalar(_READ)
     return (Position.parse(text) if text else None) or Position.start()
 
 
 async def move_position(connection: AsyncConnection, expected: Position, reached: Position) -> bool:
-    """Move from ``expected`` to ``reached``; false, and nothing is moved, where it is elsewhere.
+    """Move from ``expected`` to ``reached``; False, and nothing is moved, where it is elsewhere.
 
     Whoever has moved it holds it until the transaction ends; others wait here, and then find it moved. That it
     is where they wanted it does not mean that they moved it: another replica may have applied the same batch.

@@ -28,13 +28,13 @@ GATHER_SECONDS = 1.0
 """Between batches: a transaction costs as much for one event as for fifty."""
 GATHER_ENTRIES = 500
 PATIENCE_SECONDS = 2.0
-"""How long a read waits for the projector; then it gets what there is, with its position."""
+"""A read waits so long for the projector; then it gets what there is, with its position."""
 
 log = get_logger(__name__)
 
 
 class Projector:
-    """``run`` applies the log until it is cancelled; ``catch_up`` is for who is about to read the table."""
+    """Applies the log to the table in ``run``, until cancelled; readers of the table call ``catch_up`` first."""
 
     def __init__(self, engine: AsyncEngine, event_log: EventLog) -> None:
         self._engine = engine
@@ -57,14 +57,14 @@ class Projector:
         Else a client that was told ``embedded`` could read ``embedding``, and one that was told ``failed`` could be
         refused the retry.
         """
-        shown = self._log.head.offset
-        if self._is_at(shown):
+        offset = self._log.head.offset
+        if self._is_at(offset):
             return
-        self._wanted = max(self._wanted, shown)
+        self._wanted = max(self._wanted, offset)
         self._is_asked.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._has_reached:
-                await self._has_reached.wait_for(lambda: self._is_at(shown))
+                await self._has_reached.wait_for(lambda: self._is_at(offset))
 
     def _is_at(self, offset: int) -> bool:
         return self._reached is not None and self._reached.offset >= offset
@@ -85,7 +85,7 @@ class Projector:
             self._has_reached.notify_all()
 
     async def _rest(self) -> None:
-        """Let events gather, until somebody waits for them."""
+        """Let events gather, unless somebody waits for them."""
         if self._is_at(min(self._wanted, self._log.head.offset)):
             self._is_asked.clear()
         rests = [asyncio.create_task(one) for one in (gather(self._log), self._is_asked.wait())]
@@ -104,10 +104,10 @@ async def project_next(engine: AsyncEngine, event_log: EventLog, position: Posit
             # Another replica has read further. To begin anew would take everybody's table back with it.
             await event_log.wait(event_log.head, IDLE_SECONDS)
             return position
-        log.warning("the log was made anew; projecting it from its beginning", position=str(position))
+        log.warning("projection_restarted", reason="the log was made anew", position=str(position))
         return await apply(engine, position, Position.start(), ())
     if piece.gap is GapReason.EXPIRED and position != Position.start():
-        log.warning("events were dropped from the log before they were projected", position=str(position))
+        log.warning("events_expired_unprojected", position=str(position))
     if not piece.entries:
         await event_log.wait(position, IDLE_SECONDS)
         return position
@@ -126,12 +126,12 @@ async def _apply_first(engine: AsyncEngine, position: Position, entry: Entry) ->
     except Exception as error:
         if is_transient(error) or is_cancelled():
             raise
-        log.exception("an event can't be projected and is left out", position=str(entry.position))
+        log.exception("event_not_projected", position=str(entry.position))
         return await apply(engine, position, entry.position, ())
 
 
 async def gather(event_log: EventLog, seconds: float = GATHER_SECONDS) -> None:
-    """Let events gather after a batch: nobody waits for them, or ``catch_up`` would have said so."""
+    """Let events gather after a batch, for ``seconds`` or until there are ``GATHER_ENTRIES``."""
     ring, full = event_log.ring, event_log.ring.end + GATHER_ENTRIES
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0 and await event_log.wait(event_log.head, left):
@@ -142,7 +142,7 @@ async def gather(event_log: EventLog, seconds: float = GATHER_SECONDS) -> None:
 async def apply(
     engine: AsyncEngine, position: Position, reached: Position, entries: Sequence[Entry]
 ) -> Position:
-    """Apply entries that lead from ``position`` to ``reached`` if the projection is there; where it is then."""
+    """Apply entries that lead from ``position`` to ``reached`` if the projection is there; return its position."""
     async with engine.begin() as connection:
         if not await move_position(connection, position, reached):
             return await read_position(connection)

@@ -1,4 +1,4 @@
-"""What a document is, as a apply_event over its events: pure, so that a replay of the log gives the same."""
+"""The state of a document, reduced from its events: pure, so that a replay of the log gives the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ class DocumentState:
 
 
 def apply_event(state: DocumentState, event: StatusEvent, position: str) -> DocumentState:
-    """The state after an event; the same state for one that comes too late to count.
+    """Return the state after an event; the same state for one that comes too late to count.
 
     Within an attempt a document only moves on, and a terminal status is final. A later attempt starts anew. An
     external producer knows no attempts: its ``parsing_started`` starts anew after a terminal status.
@@ -63,7 +63,7 @@ def apply_event(state: DocumentState, event: StatusEvent, position: str) -> Docu
 def replay_states(
     states: dict[str, DocumentState], current_attempts: Mapping[str, int], entries: Sequence[Entry]
 ) -> dict[str, DocumentState]:
-    """Fold entries over the states of their documents; those that are deleted on the way are left out.
+    """Apply entries to the states of their documents; those that are deleted on the way are left out.
 
     ``current_attempts`` names the documents that were uploaded here, with the newest attempt that has begun:
     an attempt is in its row before the log hears of it, and what speaks of a later one is not ours.
@@ -84,14 +84,14 @@ def replay_states(
     return after
 
 
-def _is_entitled(event: StatusEvent, current_attempts: int | None) -> bool:
-    if current_attempts is None:
+def _is_entitled(event: StatusEvent, current_attempt: int | None) -> bool:
+    if current_attempt is None:
         return event.is_of_producer()
-    return not event.is_of_producer() and event.attempt <= current_attempts
+    return not event.is_of_producer() and event.attempt <= current_attempt
 
 
 def storable(text: str) -> str:
-    """A text without NUL, which PostgreSQL takes in none: U+FFFD stands in its place."""
+    """Replace NUL in a text, which PostgreSQL takes in none, by U+FFFD."""
     return text.replace("\x00", "\ufffd")
 
 
@@ -141,7 +141,7 @@ def _error(event: StatusEvent) -> Json | None:
 
 
 def _stages(times: Json, event: StatusEvent) -> Json:
-    """Start and end of each stage; a failure ends the one that was running."""
+    """Return start and end of each stage; a failure ends the one that was running."""
     moment = rfc3339(event.timestamp)
     spec = stages.of_status(event.status)
     running = [name for name, span in times.items() if isinstance(span, dict) and not span["endedAt"]]

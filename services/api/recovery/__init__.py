@@ -1,1 +1,1 @@
-"""What keeps documents from waiting for ever: sweeping, and dead letters."""
+"""The recovery of documents that would wait for ever: sweeping, and dead letters."""

@@ -1,4 +1,4 @@
-"""Tells the owner of a document that its message died, so that no document waits for ever."""
+"""Fails the documents of dead letters, so that none waits for ever."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ log = get_logger(__name__)
 
 
 def dead_letter_router(engine: AsyncEngine, reporter: StatusReporter) -> RabbitRouter:
-    """Consumes the copy of each dead letter that is kept for reporting."""
+    """Return the consumer of the copy of each dead letter that is kept for reporting."""
     router = RabbitRouter()
 
     async def raw(message: RabbitMessage) -> bytes:
@@ -51,16 +51,16 @@ def dead_letter_router(engine: AsyncEngine, reporter: StatusReporter) -> RabbitR
                 return
             # Given back it would meet the bug for ever, and ten of them would keep all others from being reported.
             # The dead letter itself is in its stage's queue, and its document is one that the sweeper asks about.
-            log.exception("dead_letter_report_met_a_bug")
+            log.exception("dead_letter_report_failed")
         await message.ack()
 
     return router
 
 
 def failure_code_of(message: RabbitMessage) -> FailureCode | None:
-    """Tell what a dead command's document fails with: as we buried it, or as the broker did at its delivery limit.
+    """Return the code that a dead command's document fails with: ours, or that of the broker's delivery limit.
 
-    None for a message that was buried because it made no sense; it speaks for no document.
+    None for a message that died because it made no sense; it speaks for no document.
     """
     if REASON_HEADER not in message.headers:
         return FailureCode.DELIVERY_LIMIT
@@ -81,12 +81,12 @@ async def fail_document(
         command = spec.command.model_validate_json(body)
         async with locked_attempt(engine, command.document_id, command.attempt, even_if_done=True) as (
             _,
-            document,
+            attempt,
         ):
             pass
-        if not document.is_done:
-            await fail(engine, reporter, document, failure, spec.stage)
-        await publish_outcome(engine, reporter, document.document_id, document.attempt)
+        if not attempt.is_done:
+            await fail(engine, reporter, attempt, failure, spec.stage)
+        await publish_outcome(engine, reporter, *attempt.key)
     except ValidationError:
         log.info("dead_letter_without_document", stage=stage)
     except Superseded as reason:

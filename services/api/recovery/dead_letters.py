@@ -1,4 +1,4 @@
-"""What lies in the dead-letter queues: looked at without taking it, and moved back one by one.
+"""The messages in the dead-letter queues: looked at without taking them, and moved back one by one.
 
 The queues themselves are the list. A table beside them would lie as soon as somebody moves or purges messages in
 the management UI. Looking is ``basic.get`` on a channel that is closed without acknowledging, which puts
@@ -49,7 +49,7 @@ class DeadLetterQueues:
     rabbitmq_url: str
 
     async def read(self) -> list[DeadLetter]:
-        """What lies there now, the oldest of each stage first."""
+        """Return what lies there now, the oldest of each stage first."""
         async with self._looking() as channel:
             return [
                 letter
@@ -58,7 +58,7 @@ class DeadLetterQueues:
             ]
 
     async def redrive(self, dead_letter_id: str) -> bool:
-        """Move one back to its stage; False when it doesn't lie there (any more).
+        """Move one back to its stage; False when it isn't there (any more).
 
         A crash in between leaves it in both places; what is then done twice changes nothing.
         """
@@ -72,7 +72,7 @@ class DeadLetterQueues:
 
     @asynccontextmanager
     async def _looking(self) -> AsyncIterator[AbstractChannel]:
-        """One at a time over all replicas: what somebody looks at, nobody else sees."""
+        """Open a channel, one at a time over all replicas: what somebody looks at, nobody else sees."""
         try:
             async with self.engine.connect() as database:
                 await database.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOOK_LOCK})
@@ -119,7 +119,7 @@ async def _move_back(channel: AbstractChannel, stage: str, message: AbstractInco
 
 
 def describe(stage: str, message: AbstractIncomingMessage) -> DeadLetter:
-    """A message as people are shown it. The id is the same at each look, on every replica."""
+    """Describe a message for people. The id is the same at each look, on every replica."""
     about = f"{stage}\0{message.message_id}\0{_moment(message).isoformat()}\0".encode()
     return DeadLetter(
         dead_letter_id=hashlib.blake2s(about + message.body, digest_size=16).hexdigest(),

@@ -1,6 +1,6 @@
-"""Documents from which nothing is heard: their message is nowhere, or waits in a very long queue.
+"""Deals with stalled documents, of which nothing is heard: their message is lost, or waits in a very long queue.
 
-The command is sent again, which is safe in either case: who finds the work done does nothing. Each time the
+The command is sent again, which is safe in either case: whoever finds the work done does nothing. Each time the
 patience doubles, so that a long queue is not made longer, and after the last time the document fails.
 """
 
@@ -33,14 +33,14 @@ log = get_logger(__name__)
 
 
 async def resend_stalled(engine: AsyncEngine, reporter: StatusReporter, silence: timedelta) -> int:
-    """Send the command of silent documents again, or fail them; how many there were. Raises Unavailable."""
-    heard = func.greatest(
+    """Send the commands of stalled documents again, or fail them; return their number. Raises Unavailable."""
+    heard_at = func.greatest(
         documents.c.updated_at, documents.c.attempted_at, documents.c.commanded_at, documents.c.resent_at
     )
     query = (
         select(documents.c.document_id, documents.c.attempt, documents.c.resend_count)
         .where(IS_UPLOADED, IS_ALIVE, documents.c.outcome.is_(None), documents.c.commanded_at.is_not(None))
-        .where(heard < func.now() - func.power(2, documents.c.resend_count) * silence)
+        .where(heard_at < func.now() - func.power(2, documents.c.resend_count) * silence)
         .limit(BATCH)
     )
     async with engine.connect() as connection:
@@ -60,12 +60,12 @@ async def _count(engine: AsyncEngine, document_id: str, attempt: int, resends: i
 
 
 async def _give_up(engine: AsyncEngine, reporter: StatusReporter, document_id: str, attempt: int) -> None:
-    shown = select(documents.c.status).where(documents.c.document_id == document_id)
+    query = select(documents.c.status).where(documents.c.document_id == document_id)
     try:
-        async with locked_attempt(engine, document_id, attempt) as (connection, document):
-            status = Status((await connection.execute(shown)).scalar_one())
+        async with locked_attempt(engine, document_id, attempt) as (connection, current):
+            status = Status((await connection.execute(query)).scalar_one())
         stage = _stage_after(status)
-        await fail(engine, reporter, document, GIVEN_UP, stage.stage)
+        await fail(engine, reporter, current, GIVEN_UP, stage.stage)
     except Superseded:
         return
 

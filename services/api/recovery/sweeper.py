@@ -1,4 +1,4 @@
-"""Ends what a crash left half done: documents whose command was never sent or got lost, deletions, uploads.
+"""Completes what a crash left half done: documents whose command was never sent or got lost, deletions, uploads.
 
 Every step may run on several replicas at once, and twice: all that it does is safe to repeat.
 """
@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Sweeper:
-    """Takes one step after another, for ever."""
+    """Runs one step after another, for ever."""
 
     engine: AsyncEngine
     reporter: StatusReporter
@@ -48,7 +48,7 @@ class Sweeper:
 
     @property
     def grace(self) -> timedelta:
-        """Longer than a living process takes for the second half of what it has begun."""
+        """An age that is longer than a living process takes for the second half of what it has begun."""
         return timedelta(seconds=self.settings.grace_seconds)
 
     async def run(self) -> None:
@@ -67,25 +67,25 @@ class Sweeper:
             await asyncio.sleep(self.settings.sweep_seconds)
 
     async def dispatch_unsent(self) -> int:
-        """Start attempts whose command was never sent; how many there were."""
-        is_announced = (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None)
+        """Start attempts whose command was never sent; return their number."""
+        is_reported = (documents.c.status_attempt == documents.c.attempt) & documents.c.event.is_not(None)
         query = _uploaded(
             documents.c.attempt,
             documents.c.owner_id,
             documents.c.filename,
             documents.c.file_type,
             documents.c.size,
-            is_announced,
+            is_reported,
         ).where(documents.c.commanded_at.is_(None), documents.c.attempted_at < func.now() - self.grace)
         rows = await self._read(query.where(documents.c.outcome.is_(None)))
-        for *fields, is_known in rows:
+        for *fields, was_reported in rows:
             attempt = DocumentAttempt(*fields)
             log.info("command_sent_late", document_id=attempt.document_id, attempt=attempt.attempt)
-            await start_attempt(self.engine, self.reporter, attempt, is_announced=is_known)
+            await start_attempt(self.engine, self.reporter, attempt, is_reported=was_reported)
         return len(rows)
 
     async def publish_unpublished(self) -> int:
-        """Publish the outcomes of attempts that ended without a word; how many there were."""
+        """Publish outcomes that were recorded and not published; return their number."""
         query = _uploaded(documents.c.attempt).where(
             documents.c.outcome.is_not(None),
             documents.c.outcome_published_at.is_(None),
@@ -98,12 +98,12 @@ class Sweeper:
         return len(rows)
 
     async def resend_stalled(self) -> int:
-        """Send the command of documents again from which nothing was heard for long; how many there were."""
+        """Send the command of documents again of which nothing was heard for long; return their number."""
         silence = timedelta(seconds=self.settings.silence_seconds)
         return await resend_stalled(self.engine, self.reporter, silence)
 
     async def finish_deletions(self) -> int:
-        """End deletions that were marked and not finished; how many there were."""
+        """Finish deletions that were marked and not finished; return their number."""
         rows = await self._read(
             select(documents.c.document_id, documents.c.owner_id, IS_UPLOADED).where(
                 documents.c.deleted_at < func.now() - self.grace
@@ -115,7 +115,7 @@ class Sweeper:
         return len(rows)
 
     async def forget_uploads(self) -> int:
-        """Remove the bytes of uploads that ended before there was a document; how many there were."""
+        """Remove the bytes of uploads that ended before there was a document; return their number."""
         longest = timedelta(seconds=self.settings.upload_seconds) + self.grace
         rows = await self._read(
             select(upload_reservations.c.document_id).where(
@@ -134,7 +134,7 @@ class Sweeper:
             )
 
     async def forget_owners(self) -> None:
-        """Forget whose documents were that have been gone for long."""
+        """Forget the owners of documents that were deleted long ago."""
         async with self.engine.begin() as connection:
             await connection.execute(forget_old_notes())
 

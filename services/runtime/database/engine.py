@@ -29,12 +29,12 @@ _KEEPALIVES = {
 
 
 def sqlalchemy_url(database_url: str) -> URL:
-    """A ``postgresql://`` address for SQLAlchemy with psycopg 3, which serves asyncio and Alembic alike."""
+    """Return a ``postgresql://`` address for SQLAlchemy with psycopg 3, which serves asyncio and Alembic alike."""
     return make_url(database_url).set(drivername="postgresql+psycopg")
 
 
 def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """A pool of connections; it opens none before the first statement."""
+    """Make a pool of connections; it opens none before the first statement."""
     engine = create_async_engine(
         sqlalchemy_url(database_url),
         pool_size=pool_size,
@@ -60,12 +60,12 @@ def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
 
 @cache
 def autocommit(engine: AsyncEngine) -> AsyncEngine:
-    """The same pool, where each statement is a transaction: one round trip instead of three."""
+    """Return the same pool, where each statement is a transaction: one round trip instead of three."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _ask_rested_connections(engine: Engine) -> None:
-    """Ask a connection that has rested whether it still lives, before it is used.
+    """Ping a connection that has rested, before it is used.
 
     One that was used a moment ago is not asked (a question more for each transaction): if it is dead it says so by
     itself, and every step may run twice.

@@ -32,7 +32,7 @@ def migrate(database_url: str, revision: str = "head") -> None:
 
 
 async def migrate_when_up(database_url: str, *, patience_seconds: float = 60) -> None:
-    """``migrate``, waiting for a server that is still starting; raises Unavailable when it does not come."""
+    """Run ``migrate``, waiting for a server that is still starting; raises Unavailable when it does not come."""
     reason = ""
     try:
         async with asyncio.timeout(patience_seconds):
@@ -41,7 +41,7 @@ async def migrate_when_up(database_url: str, *, patience_seconds: float = 60) ->
                     return await asyncio.to_thread(migrate, database_url)
                 except OperationalError as error:
                     reason = str(error.orig).strip()
-                    log.info("waiting for the database", reason=reason)
+                    log.info("waiting_for_database", reason=reason)
                     await asyncio.sleep(0.5)
     except TimeoutError as error:
         raise Unavailable("database", reason or "no answer in time") from error

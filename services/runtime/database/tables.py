@@ -1,9 +1,12 @@
-"""The tables: who owns which column, and why.
+"""The tables, with the writer of each column.
 
-``documents`` has two halves. The intake half (what was uploaded, which attempt is the current one) is written
-by the API when a person acts. The projected half (status and what follows from it) is written by the
-projector alone, from the log of events. ``attempts``, ``chunks``, ``embeddings`` and ``embedded_batches`` are
-the stages' own work, keyed so that doing it twice changes nothing.
+``documents`` has two halves. The intake half says what was uploaded and which attempt is the current one. The API
+writes it when a person acts; of an attempt, ``outcome`` and ``outcome_published_at`` are written by whichever
+process ends it, ``visible_attempt`` by the embedder, ``resend_count`` and ``resent_at`` by the sweeper, and a stage
+that a person asks again by hand opens the next one. The projected half (status and what follows from it) is the
+projector's alone, from the log of events. ``attempts``, ``chunks``, ``embeddings`` and ``embedded_batches`` are the
+stages' own work, keyed so that doing it twice changes nothing. All writes of these five are in
+``services.lifecycle``.
 """
 
 from datetime import datetime
@@ -91,7 +94,7 @@ IS_UPLOADED = documents.c.sha256.is_not(None)
 """Uploaded here; a document of which only external producers report has no bytes."""
 
 IS_ALIVE = documents.c.deleted_at.is_(None)
-"""Not deleted; a row that is deleted stays until its bytes are gone and that was said."""
+"""Not deleted; the row of a deleted document stays until its bytes are gone and the deletion is published."""
 
 document_owners = Table(
     "document_owners",

@@ -1,1 +1,1 @@
-"""RabbitMQ: connections, the topology, publishing, and what becomes of each delivery."""
+"""RabbitMQ: connections, the topology, publishing and acknowledging."""

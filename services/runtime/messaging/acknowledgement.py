@@ -1,4 +1,4 @@
-"""What becomes of a delivery: acknowledged, tried again later, or dead with a reason.
+"""Settles each delivery: acknowledged, tried again later, or dead with a reason.
 
 A handler that returns is acknowledged. A failure that may pass waits in a retry queue with growing delay; the
 copy there is published and confirmed before the delivery is acknowledged, so nothing falls between. A body
@@ -40,7 +40,7 @@ MAX_TRIES = 12
 """Tries of one command over all its retries: about 40 minutes of an absent dependency."""
 
 MAX_TRIES_OF_BUGS = 3
-"""What is nobody's absence seldom passes by itself, and a person waits for the answer."""
+"""Fewer: bugs are not transient, and a person waits for the answer."""
 
 Decoded = TypeVar("Decoded", bound=WireModel)
 
@@ -56,7 +56,7 @@ class Tries:
 
     @classmethod
     def of(cls, headers: Mapping[str, Any]) -> Self:
-        """The tries before this delivery; none for one that died and was moved back, which is a new life."""
+        """Count the tries before this delivery; none for one that died and was moved back, which begins anew."""
         if REASON_HEADER in headers:
             return cls()
         counts = (headers.get(name, 0) for name in (TRIES_HEADER, BUGS_HEADER))
@@ -64,31 +64,31 @@ class Tries:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all failed tries."""
         return self.absences + self.bugs
 
     def after(self, error: BaseException) -> Self:
-        """With one more, that met ``error``."""
+        """Add the try that met ``error``."""
         if is_transient(error):
             return replace(self, absences=self.absences + 1)
         return replace(self, bugs=self.bugs + 1)
 
     def delay(self, error: BaseException) -> int | None:
-        """Seconds to wait after the last of them, which met ``error``; None when it is time to give up."""
+        """Return the seconds to wait after the last try, which met ``error``; None when it is time to give up."""
         if is_transient(error):
             return retry_delay(self.absences, MAX_TRIES)
         return retry_delay(self.bugs, MAX_TRIES_OF_BUGS)
 
 
 def retry_delay(tries: int, most: int) -> int | None:
-    """Seconds to wait after the ``tries``-th failure of a kind, or None after ``most``."""
+    """Return the seconds to wait after the ``tries``-th failure of a kind, or None after ``most``."""
     if tries >= most:
         return None
     return topology.RETRY_SECONDS[min((tries - 1) // 2, len(topology.RETRY_SECONDS) - 1)]
 
 
 def acknowledging(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
-    """The middleware that settles each delivery of ``stage``."""
+    """Return the middleware that settles each delivery of ``stage``."""
 
     class Acknowledging(BaseMiddleware[Any, Any]):
         async def consume_scope(
@@ -121,7 +121,7 @@ class _Delivery:
     tries: Tries
 
     async def is_handed_on(self, error: Exception) -> bool:
-        """Put a failed delivery where it belongs; False where nothing took it, and it is given back."""
+        """Move a failed delivery on to where it belongs; False where nothing took it, and it is given back."""
         try:
             await self._retry_or_dead_letter(error)
         except Unavailable as reason:
@@ -139,7 +139,7 @@ class _Delivery:
         if passes:
             log.warning("delivery_retried", reason=describe(error))
         else:
-            log.error("delivery_met_a_bug", exc_info=error)
+            log.error("delivery_failed", exc_info=error)
         seconds = tries.delay(error)
         if seconds is None:
             code = FailureCode.DELIVERY_LIMIT if passes else stages.named(self.stage).crash_code
@@ -161,7 +161,10 @@ class _Delivery:
         return headers
 
     async def _dead_letter(self, reason: str, tries: int, code: FailureCode | None = None) -> None:
-        """``code`` is what the document fails with; a message that names none, or lies about it, fails nobody's."""
+        """Publish a dead letter. Its document fails with ``code``.
+
+        None fails no document: a message that names none, or is wrong about it, must not end another's work.
+        """
         log.warning("dead_lettered", reason=reason)
         headers: dict[str, Any] = {
             REASON_HEADER: reason[:1000],
@@ -193,7 +196,7 @@ class _Delivery:
 
 
 def decode_as(command: type[Decoded]) -> Callable[[RabbitMessage], Awaitable[Decoded]]:
-    """The decoder of a subscriber; it raises MalformedMessage, so that a handler's own ValueError stays a bug."""
+    """Return a subscriber's decoder; it raises MalformedMessage, so that a handler's own ValueError stays a bug."""
 
     async def decode(msg: RabbitMessage) -> Decoded:
         try:
@@ -205,7 +208,7 @@ def decode_as(command: type[Decoded]) -> Callable[[RabbitMessage], Awaitable[Dec
 
 
 def describe(error: BaseException) -> str:
-    """One line about an error, without input values that may be secret or huge."""
+    """Describe an error in one line, without input values that may be secret or huge."""
     if isinstance(error, SchemaError):
         fields = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
         return "; ".join(": ".join(filter(None, field)) for field in fields)[:500]

@@ -16,7 +16,7 @@ from services.runtime.process.settings import CommonSettings
 def create_broker(
     settings: CommonSettings, service: str, middlewares: Sequence[BrokerMiddleware[Any, Any]] = ()
 ) -> RabbitBroker:
-    """A broker that raises when a message can't be routed, instead of losing it silently."""
+    """Return a broker that raises when a message can't be routed, instead of losing it silently."""
     return RabbitBroker(
         settings.rabbitmq_url,
         app_id=f"stagecast.{service}",
@@ -31,11 +31,11 @@ def create_broker(
 
 
 def passive_queue(queue: topology.Queue) -> RabbitQueue:
-    """The queue for a subscriber; it was declared at start, with arguments that stand in one place."""
+    """Return the queue for a subscriber; it was declared at start, with arguments that stand in one place."""
     return RabbitQueue(queue.name, queue_type=QueueType.QUORUM, declare=False)
 
 
 @cache
 def passive_exchange(exchange: topology.Exchange) -> RabbitExchange:
-    """The exchange for a publisher; it was declared at start."""
+    """Return the exchange for a publisher; it was declared at start."""
     return RabbitExchange(exchange.name, type=ExchangeType(exchange.kind), durable=True, declare=False)

@@ -1,4 +1,4 @@
-"""A connection to RabbitMQ of one's own, beside the one on which FastStream works."""
+"""Connections to RabbitMQ beside the one on which FastStream works."""
 
 import asyncio
 from collections.abc import AsyncIterator

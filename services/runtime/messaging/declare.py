@@ -29,7 +29,7 @@ async def declare_topology(rabbitmq_url: str, *, patience_seconds: float = 60) -
                     raise Unavailable("broker", f"a queue stands with other arguments: {error}") from error
                 except BROKER_ERRORS as error:
                     reason = str(error) or type(error).__name__
-                    log.info("waiting for the broker", reason=reason)
+                    log.info("waiting_for_broker", reason=reason)
                     await asyncio.sleep(0.5)
     except TimeoutError as error:
         raise Unavailable("broker", reason or "no answer in time") from error
@@ -54,7 +54,7 @@ async def _declare_queue(connection: AbstractConnection, queue: topology.Queue) 
         if not queue.may_stand_as_it_is:
             raise
         # An earlier release made it; what lies in it matters more than its arguments.
-        log.warning("a queue stands with other arguments: empty and delete it", queue=queue.name)
+        log.warning("queue_arguments_differ", queue=queue.name, remedy="empty and delete it")
         async with connection.channel() as channel:
             await _bind(channel, queue)
 

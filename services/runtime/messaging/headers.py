@@ -1,4 +1,4 @@
-"""The headers that tell where a command has been; people see them in the management UI."""
+"""The headers that record the way of a command; people see them in the management UI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,19 +13,19 @@ REASON_HEADER = "x-stagecast-reason"
 STAGE_HEADER = "x-stagecast-stage"
 CODE_HEADER = "x-stagecast-code"
 MANUAL_HEADER = "x-stagecast-by-hand"
-"""On retries of what a person put in: that it was one has to outlive the first try."""
+"""On retries of a person's message: that it was one has to outlive the first try."""
 ATTEMPT_HEADER = "x-stagecast-attempt"
 """On retries, the attempt that was worked on: tried again after its end, a command does not ask for another."""
 
 
 def is_manual(raw: AbstractIncomingMessage) -> bool:
-    """Whether a person, and not one of our stages, put this message into the queue."""
+    """Return whether a person, and not one of our stages, put this message into the queue."""
     was_dead = REASON_HEADER in raw.headers or died_at_the_broker(raw.headers)
     return was_dead or MANUAL_HEADER in raw.headers or not (raw.app_id or "").startswith("stagecast.")
 
 
 def died_at_the_broker(headers: Mapping[str, Any]) -> bool:
-    """Whether the broker gave a message up. One that only waited in a retry queue has an ``x-death`` too."""
+    """Return whether the broker gave a message up. One that only waited in a retry queue has an ``x-death`` too."""
     deaths = headers.get("x-death")
     if not isinstance(deaths, list):
         return False

@@ -51,7 +51,7 @@ class Publisher:
         )
 
     async def command(self, command: StageCommand) -> None:
-        """Ask the stage that the command's type belongs to."""
+        """Send a command to the stage that its type belongs to."""
         await self._publish(
             topology.COMMANDS,
             stages.of_command(type(command)).name,
@@ -113,7 +113,7 @@ class Publisher:
         await self._send(send)
 
     async def _send(self, send: Callable[..., Awaitable[object]]) -> None:
-        """Try until it is confirmed, refused for good, or patience ends."""
+        """Try until the message is confirmed, refused for good, or patience ends."""
         reason = "no confirm in time"
         try:
             async with asyncio.timeout(self._patience_seconds):
@@ -140,5 +140,5 @@ class Publisher:
 
 
 def _is_refused(error: BaseException) -> bool:
-    """Whether the broker said no, because the queue is full; a message that it returned is another matter."""
+    """Return whether the broker refused because the queue is full; a message that it returned is another matter."""
     return isinstance(error, DeliveryError) and not isinstance(error, PublishError)

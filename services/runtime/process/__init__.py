@@ -1,1 +1,1 @@
-"""What every process has: settings, logs, health, and tasks that run as long as it does."""
+"""The parts of every process: settings, logs, health, and tasks that run as long as it does."""

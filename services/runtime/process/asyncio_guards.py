@@ -1,11 +1,11 @@
-"""What asyncio of Python 3.11, and the libraries on it, get wrong about cancelled tasks."""
+"""Guards against errors about cancelled tasks in asyncio of Python 3.11 and the libraries on it."""
 
 import asyncio
 from typing import Any
 
 
 def is_cancelled() -> bool:
-    """Whether the current task is being cancelled, though an error arrives that is no CancelledError.
+    """Return whether the current task is being cancelled, though an error arrives that is no CancelledError.
 
     psycopg raises an AssertionError when a pipeline (``executemany``) is cancelled. Taken for a failure, it would
     leave a task running that others wait for.
@@ -15,6 +15,6 @@ def is_cancelled() -> bool:
 
 
 def forget(work: asyncio.Future[Any]) -> None:
-    """Look at what became of it, or asyncio logs that nobody did."""
+    """Retrieve the exception of abandoned work, or asyncio logs that nobody did."""
     if not work.cancelled():
         work.exception()

@@ -1,4 +1,4 @@
-"""What a process can't do without: when it ends, the process does, and whoever watches over it starts another."""
+"""Tasks that a process can't do without: when one ends, so does the process, and its supervisor starts another."""
 
 import asyncio
 import signal
@@ -21,20 +21,20 @@ def supervise(task: asyncio.Task[None]) -> asyncio.Task[None]:
 
 
 async def run_step(part: str, step: Callable[[], Awaitable[object]]) -> bool:
-    """Take a step of what goes on for ever; false when it failed, which whoever calls tries again some time."""
+    """Run one step of a loop; False when it failed, and the caller is to try it again later."""
     try:
         await step()
     except Exception as error:
         if is_cancelled():
             raise asyncio.CancelledError from error
         if not is_transient(error):
-            log.exception("a step met a bug", part=part)
+            log.exception("step_failed", part=part)
         return False
     return True
 
 
 async def cancel_all(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait for their cancel_all; those that go on are cancelled again.
+    """Cancel tasks and wait for their end; those that go on are cancelled again.
 
     A cancellation can get lost: where it meets what was waited for just as that is done, ``asyncio.wait_for`` of
     Python 3.11, through which aiormq waits for every answer, returns it, and the task goes on for ever.
@@ -49,8 +49,8 @@ async def cancel_all(*tasks: asyncio.Task[None]) -> None:
 
 
 def stop_process(part: str, error: BaseException | None = None) -> None:
-    """As on SIGTERM. A process that lives without a part of it looks well and does nothing."""
-    log.error("a vital part has ended; the process stops", part=part, exc_info=error)
+    """Stop as on SIGTERM. A process that lives without a part of it looks well and does nothing."""
+    log.error("background_task_ended", part=part, exc_info=error)
     signal.raise_signal(signal.SIGTERM)
 
 

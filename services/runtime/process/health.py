@@ -15,11 +15,11 @@ CONNECTED_SECONDS = 0.2
 SILENT = "no answer in time"
 
 Check = Callable[[], Awaitable[str | None]]
-"""Returns None when the dependency answers, else why not."""
+"""Returns None when the dependency answers, else the reason."""
 
 
 def broker_check(broker: RabbitBroker) -> Check:
-    """Whether RabbitMQ answers on the connection on which this process works."""
+    """Check that RabbitMQ answers on the connection on which this process works."""
 
     async def ask() -> str | None:
         if not await broker.ping(timeout=CONNECTED_SECONDS):
@@ -38,7 +38,7 @@ def broker_check(broker: RabbitBroker) -> Check:
 
 
 def database_check(engine: AsyncEngine) -> Check:
-    """Whether PostgreSQL answers a statement."""
+    """Check that PostgreSQL answers a statement."""
 
     async def ask() -> str | None:
         try:
@@ -54,7 +54,7 @@ def database_check(engine: AsyncEngine) -> Check:
 
 
 def in_time(ask: Check, seconds: float = CHECK_SECONDS) -> Check:
-    """Ask without waiting for longer than ``seconds``, and not again before the last question is answered.
+    """Bound a check: it waits no longer than ``seconds``, and asks again only when the last question is answered.
 
     A question is never cut short: that would cost the connection it is asked on, once the other side answers.
     """
@@ -74,7 +74,7 @@ def in_time(ask: Check, seconds: float = CHECK_SECONDS) -> Check:
 
 
 async def unready(checks: Mapping[str, Check]) -> dict[str, str]:
-    """The dependencies that don't answer, with the reason; empty when the service is ready."""
+    """Return the dependencies that don't answer, with the reason; empty when the service is ready."""
     answers = await asyncio.gather(*(check() for check in checks.values()))
     return {name: reason for name, reason in zip(checks, answers, strict=True) if reason is not None}
 

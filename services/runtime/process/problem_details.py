@@ -1,4 +1,4 @@
-"""What an answer that is no success looks like: RFC 9457, ``application/problem+json``."""
+"""The body of an answer that is no success: RFC 9457, ``application/problem+json``."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""How a worker process is served: its subscribers, and beside them health and metrics over HTTP."""
+"""The server of a worker process: its subscribers, and beside them health and metrics over HTTP."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ METHODS = ("GET", "HEAD")
 
 
 class Worker(AsgiFastStream):
-    """Subscribers and a few addresses; what is none of those is answered with a problem, as by the API."""
+    """Subscribers and a few addresses; any other address is answered with a problem, as by the API."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a request or the lifespan."""

@@ -1,4 +1,4 @@
-"""Tasks that are to run for ever, and their cancel_all."""
+"""Tasks that are to run for ever, and their end."""
 
 import asyncio
 

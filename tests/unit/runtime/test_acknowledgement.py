@@ -24,8 +24,8 @@ def test_the_first_bug_after_absences_is_not_the_last_try() -> None:
     tries = Tries()
     for _ in range(MAX_TRIES_OF_BUGS):
         tries = tries.after(absent)
-    carried = Tries.of({TRIES_HEADER: tries.absences, BUGS_HEADER: tries.bugs})
-    assert carried.after(ValueError("a bug")).delay(ValueError("a bug")) is not None
+    retried = Tries.of({TRIES_HEADER: tries.absences, BUGS_HEADER: tries.bugs})
+    assert retried.after(ValueError("a bug")).delay(ValueError("a bug")) is not None
 
 
 def test_the_first_absence_after_bugs_waits_as_a_first_one() -> None:
