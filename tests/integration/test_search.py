@@ -1,5 +1,7 @@
 """Search on the real model and the real index."""
 
+import json
+
 from tests.support.documents import pdf
 from tests.support.system import System
 
@@ -49,3 +51,12 @@ def test_a_search_for_what_no_text_can_hold_is_answered(system: System) -> None:
         assert answer.status_code == 200
         for wrong in ({"query": " "}, {"query": "x", "limit": 101}, {"query": "x" * 10_001}, {}):
             assert client.post("/api/v1/search", json=wrong).status_code == 422
+
+
+def test_searches_leave_nothing_to_worry_about_in_any_log(system: System) -> None:
+    before = {name: len(system.log(name)) for name in system.processes}
+    for number in range(20):
+        system.search(f"what calms bees, for the {number}th time?")
+    for name, start in before.items():
+        lines = [json.loads(line) for line in system.log(name)[start:].splitlines()]
+        assert [line for line in lines if line["level"] not in {"debug", "info"}] == []
