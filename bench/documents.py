@@ -24,8 +24,8 @@ import httpx
 import psutil
 import psycopg
 
-from local.postgres import EmbeddedPostgres
-from local.rabbitmq import PrivateBroker
+from local.backing.postgres import EmbeddedPostgres
+from local.backing.rabbitmq import PrivateBroker
 from tests.support.system import System
 
 NOTE_WORDS = 60

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from local import rabbitmq
-from local.broker_search import usual_broker
-from local.data_dir import DataDir
+from local.backing import rabbitmq
+from local.backing.broker_search import usual_broker
+from local.backing.data_dir import DataDir
+from local.backing.postgres import EmbeddedPostgres
+from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
-from local.managed_process import ManagedProcess
-from local.postgres import EmbeddedPostgres
-from local.rabbitmq import PrivateBroker
+from local.processes.managed_process import ManagedProcess
 from services.runtime.process.settings import CommonSettings
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from local.dependencies import Dependencies
 from local.local_settings import LocalSettings
-from local.ports import claim_first, claim_given
-from local.service import Service, module_command
+from local.processes.ports import claim_first, claim_given
+from local.processes.service import Service, module_command
 from local.terminal import Terminal
 
 LOOPBACK = "127.0.0.1"

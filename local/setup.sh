@@ -75,7 +75,7 @@ if ! { grep -qsxF "$purpose $key" "$stamp" || grep -qsxF "dev $key" "$stamp"; };
     echo "$purpose $key" >"$stamp"
 fi
 
-if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && ! .venv/bin/python -m local.broker_search; then
+if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && ! .venv/bin/python -m local.backing.broker_search; then
     sh local/apt.sh "RabbitMQ, for a private node" rabbitmq-server
 fi
 if [ "$purpose" = dev ] && [ -n "${WITH_BROWSER:-}" ]; then

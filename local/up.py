@@ -4,15 +4,15 @@ import os
 import sys
 import time
 
-from local.data_dir import OTHERS, DataDir
+from local.backing.data_dir import OTHERS, DataDir
 from local.dependencies import Dependencies, find_dependencies, without_password
 from local.environment import read_environment
 from local.failures import StartFailed
 from local.local_settings import LocalSettings
 from local.make import make_was_told_to_stop
-from local.service import Service
+from local.processes.service import Service
+from local.processes.supervisor import Interrupted, Supervisor
 from local.services import build_services
-from local.supervisor import Interrupted, Supervisor
 from local.terminal import Terminal
 
 INTERRUPTED = 130

@@ -18,10 +18,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from local import rabbitmq
+from local.backing import rabbitmq
+from local.backing.postgres import EmbeddedPostgres
+from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
-from local.postgres import EmbeddedPostgres
-from local.rabbitmq import PrivateBroker
 from tests.support.system import System
 from tests.support.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 

@@ -19,8 +19,8 @@ from bench.fanout.contenders import Contender, Stagecast
 from bench.fanout.measuring import Bench
 from bench.fanout.report import write_report
 from bench.fanout.setup import FIRST_PORT, peers, peers_python
-from local.postgres import EmbeddedPostgres
-from local.rabbitmq import PrivateBroker
+from local.backing.postgres import EmbeddedPostgres
+from local.backing.rabbitmq import PrivateBroker
 
 CACHE = Path(tempfile.gettempdir()) / "stagecast-fanout"
 

@@ -46,7 +46,7 @@ async def audit(tolerance_seconds: float) -> int:
 def _private_url(data_dir: Path) -> str | None:
     """The broker that ``make up`` runs in DATA_DIR, as the database is the one there."""
     # Here, because an installation in a container has no private node.
-    from local.rabbitmq import running_url
+    from local.backing.rabbitmq import running_url
 
     return running_url(data_dir / "rabbitmq")
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from contracts.events import StatusEvent
-from local.postgres import EmbeddedPostgres
-from local.rabbitmq import PrivateBroker
+from local.backing.postgres import EmbeddedPostgres
+from local.backing.rabbitmq import PrivateBroker
 from services.api.audit.comparison import Audit, audit
 from services.runtime.database.engine import create_engine
 from services.runtime.object_store import ObjectStore

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local import rabbitmq
+from local.backing import rabbitmq
 from tests.chaos.run import Chaos
 from tests.conftest import missing
 

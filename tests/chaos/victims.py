@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import psutil  # type: ignore[import-untyped]
 
-from local.managed_process import ManagedProcess
+from local.processes.managed_process import ManagedProcess
 from tests.support.system import System
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from local.postgres import EmbeddedPostgres
+from local.backing.postgres import EmbeddedPostgres
 from tests.chaos.victims import part
 from tests.support.system import System, until
 

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from pamqp.common import FieldTable
 
-from local.broker_search import accepts_login, speaks_amqp
+from local.backing.broker_search import accepts_login, speaks_amqp
+from local.backing.postgres import EmbeddedPostgres
+from local.backing.rabbitmq import running_url
 from local.failures import StartFailed
-from local.managed_process import ManagedProcess
-from local.postgres import EmbeddedPostgres
-from local.rabbitmq import running_url
+from local.processes.managed_process import ManagedProcess
 from services.runtime.database.engine import required_database_url
 from services.runtime.database.migrate import migrate
 from services.runtime.process.settings import CommonSettings

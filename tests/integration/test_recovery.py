@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from contracts import topology
-from local.rabbitmq import PrivateBroker
+from local.backing.rabbitmq import PrivateBroker
 from tests.support.documents import pdf
 from tests.support.system import System, following, until
 from tests.support.virtual_host import PrivateVirtualHost

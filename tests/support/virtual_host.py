@@ -10,7 +10,7 @@ from urllib.error import URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from local.rabbitmq import PrivateBroker
+from local.backing.rabbitmq import PrivateBroker
 
 _direct = build_opener(ProxyHandler({}))
 

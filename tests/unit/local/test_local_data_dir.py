@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.data_dir import DataDir
+from local.backing.data_dir import DataDir
 from local.failures import StartFailed
 
 

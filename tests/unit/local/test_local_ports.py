@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import ports
 from local.failures import StartFailed
+from local.processes import ports
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_first_free_port_is_claimed_and_not_given_out_again() -> None:
 
 
 def test_a_port_that_another_copy_claimed_is_passed_over() -> None:
-    claimer = "from local.ports import claim_first; print(claim_first(20_200), flush=True); input()"
+    claimer = "from local.processes.ports import claim_first; print(claim_first(20_200), flush=True); input()"
     other = subprocess.Popen(
         [sys.executable, "-c", claimer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -54,7 +54,9 @@ def test_port_0_is_any_free_port() -> None:
 
 
 def test_what_one_copy_may_use_is_not_given_to_another() -> None:
-    claimer = "from local.ports import claim_name; print(claim_name('test-broker'), flush=True); input()"
+    claimer = (
+        "from local.processes.ports import claim_name; print(claim_name('test-broker'), flush=True); input()"
+    )
     other = subprocess.Popen(
         [sys.executable, "-c", claimer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from local.broker_search import speaks_amqp
+from local.backing.broker_search import speaks_amqp
 from local.dependencies import without_password
 from local.environment import read_environment
+from local.processes.spawn import describe_exit
 from local.services import host_to_ask
-from local.spawn import describe_exit
 from local.terminal import Terminal
 
 

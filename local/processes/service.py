@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from local.managed_process import ManagedProcess
-from local.spawn import spawn
+from local.processes.managed_process import ManagedProcess
+from local.processes.spawn import spawn
 
 WriteLine = Callable[[str, str], None]
 """Takes a service's name and a line of its log."""

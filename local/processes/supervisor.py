@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from local.failures import StartFailed
-from local.managed_process import ManagedProcess
-from local.spawn import describe_exit
+from local.processes.managed_process import ManagedProcess
+from local.processes.spawn import describe_exit
 
 WRONG_SETTING = 2
 """The status of a service that was told a wrong value: starting it again would not help."""

@@ -1,0 +1,1 @@
+"""Processes of our own: started, watched and stopped in order, and never left behind."""
