@@ -1,4 +1,7 @@
-"""Splits a multipart/form-data body (RFC 7578) into its parts while it arrives, and never holds one whole."""
+"""Splits a multipart/form-data body (RFC 7578) into its parts while it arrives, and never holds one whole.
+
+It is our own since python-multipart (0.0.34) refuses every form with a folded header or a preamble.
+"""
 
 import re
 from collections.abc import Iterator
