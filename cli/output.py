@@ -69,7 +69,7 @@ def chunks(progress: DocumentProgress) -> str:
     return f"{count} chunk{'' if count == 1 else 's'}"
 
 
-def ending(progress: DocumentProgress) -> Text:
+def final_line(progress: DocumentProgress) -> Text:
     """Return the final line of a document."""
     name = (plain(progress.name), "bold")
     if progress.deleted:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.document import Uploaded
 from cli.document_progress import DocumentProgress
-from cli.output import STYLES, at_terminal, ending, err, json_line, out, plain, print_error
+from cli.output import STYLES, at_terminal, err, final_line, json_line, out, plain, print_error
 from contracts.statuses import Status
 from stagecast_client import Refused, StagecastError
 
@@ -74,7 +74,7 @@ class Lines(Report):
     def ended(self, progress: DocumentProgress) -> None:
         """Say what failed beside the lines, to whoever reads the errors."""
         if not progress.succeeded:
-            print_error(ending(progress).plain)
+            print_error(final_line(progress).plain)
 
 
 class Bars(Report):
@@ -136,7 +136,7 @@ class Bars(Report):
     def ended(self, progress: DocumentProgress) -> None:
         """Let the final line take the place of the bar."""
         self._drop(progress.document_id)
-        self._display.print(ending(progress))
+        self._display.print(final_line(progress))
 
     def lost(self, seconds: float, failure: StagecastError | None) -> None:
         """Say that the picture stands still for a while."""

@@ -1,1 +1,1 @@
-"""What the command does, a file each."""
+"""The subcommands, a file each."""

@@ -62,10 +62,10 @@ def _status_sentence(event: StatusEvent) -> Text:
     status = status_text(event.status)
     status.pad_right(max(0, 17 - len(status.plain)))
     failed = event.status is Status.FAILED
-    told = str(event.metadata.get("error") or event.message) if failed else _counts(event) or event.message
+    message = str(event.metadata.get("error") or event.message) if failed else _counts(event) or event.message
     code = f" ({event.metadata['code']})" if failed and event.metadata.get("code") else ""
     clock = (_clock(event.timestamp), "dim")
-    return Text.assemble(clock, "  ", status, (plain(name), "bold"), f"  {plain(told)}{plain(code)}")
+    return Text.assemble(clock, "  ", status, (plain(name), "bold"), f"  {plain(message)}{plain(code)}")
 
 
 def _counts(event: StatusEvent) -> str:

@@ -37,7 +37,7 @@ class Malformed(Refused):
 
 
 class Unauthenticated(Refused):
-    """A caller who could not be told; nothing says why."""
+    """A caller who could not be identified; the answer does not say why."""
 
     status = 401
     detail = "A valid token is needed."
@@ -51,7 +51,7 @@ class Forbidden(Refused):
 
 
 class NotFound(Refused):
-    """Nothing is there, or nothing for this caller to see."""
+    """An address where nothing is, or nothing for this caller to see."""
 
     status = 404
 
@@ -63,7 +63,7 @@ class TooSlow(Refused):
 
 
 class Conflict(Refused):
-    """Not in the state that it is in."""
+    """A request that the present state of what it is for does not allow."""
 
     status = 409
 
@@ -94,7 +94,7 @@ class Invalid(Refused):
 
 
 class TooManyRequests(Refused):
-    """Over a rate or a limit of this caller."""
+    """A request over a rate or a limit of this caller."""
 
     status = 429
     detail = "Too many requests; try again later."
@@ -102,7 +102,7 @@ class TooManyRequests(Refused):
 
 
 class Unready(Refused):
-    """Not now, whoever asks."""
+    """A request that nobody could be answered now."""
 
     status = 503
     detail = "A part of the system does not answer; try again soon."

@@ -11,7 +11,7 @@ MAX_ROWS = 64
 """Rows in one batch."""
 
 BATCHES_AHEAD = 16
-"""How many batches' worth of the oldest rows are looked at to find some of similar length."""
+"""So many batches' worth of the oldest rows are looked at to find some of similar length."""
 
 SIMILAR = 0.8
 SMALL = 0.25

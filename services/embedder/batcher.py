@@ -88,7 +88,7 @@ class Batcher:
         try:
             return await request.answer
         finally:
-            request.gone = True
+            request.is_done = True
             with self._changed:
                 self._requests.discard(request)
 
@@ -125,7 +125,7 @@ class Batcher:
         for queue in self._queues:
             # A query that waits is tokenized and run before a document is even tokenized.
             self._admit(queue)
-            queue.window.discard(lambda slot: slot.request.gone)
+            queue.window.discard(lambda slot: slot.request.is_done)
             if batch := queue.window.next_batch():
                 self._run(batch)
                 return
@@ -133,7 +133,7 @@ class Batcher:
     def _admit(self, queue: "_PriorityQueue") -> None:
         while queue.arrivals:
             request = queue.arrivals.popleft()
-            if request.gone:
+            if request.is_done:
                 continue
             try:
                 rows = self._model.tokenize(request.texts, query=request.query)
@@ -170,7 +170,7 @@ class Batcher:
                 self._settle(request)
 
     def _settle(self, request: "_Request", error: Exception | None = None) -> None:
-        request.gone = True
+        request.is_done = True
         # The loop may be closed already, and then nobody is left to be told.
         with suppress(RuntimeError):
             request.loop.call_soon_threadsafe(request.resolve, error)
@@ -187,14 +187,14 @@ class Batcher:
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """The texts of one call; it is ``gone`` when it was answered or cancelled."""
+    """The texts of one call; ``is_done`` when it was answered or cancelled."""
 
     texts: tuple[str, ...]
     query: bool
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Vectors]"
     vectors: dict[int, Vectors] = field(default_factory=dict)
-    gone: bool = False
+    is_done: bool = False
 
     @property
     def complete(self) -> bool:

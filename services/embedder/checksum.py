@@ -13,7 +13,7 @@ PUBLISHED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 
 
 class ModelUnavailable(StagecastError):
-    """No embeddings without a model. The message says which one, why, and what to do."""
+    """A model that can't be used; the message says which one, why, and what to do."""
 
 
 def bundled_directory(package: str = BUNDLED_PACKAGE) -> Path:

@@ -25,7 +25,7 @@ _ENDING_SECONDS = 1
 
 
 class ChildDied(Transient):
-    """The child ended, or spoke nonsense, before it had answered.
+    """A child that ended, or spoke nonsense, before it had answered.
 
     ``returncode`` is a signal if negative, and None where it had not ended and we killed it. ``stderr`` is the
     end of what it wrote.
@@ -38,13 +38,13 @@ class ChildDied(Transient):
 
     @property
     def of_memory(self) -> bool:
-        """True when it was memory: the kernel's killer, or an allocator that gave up."""
+        """True when memory ran out: the kernel killed it, or an allocator gave up."""
         words = ("memory allocation", "out of memory", "bad_alloc", "MemoryError", "Cannot allocate memory")
         return self.returncode == -signal.SIGKILL or any(word in self.stderr for word in words)
 
 
 class ChildNotReady(Transient):
-    """A child ended before it could take a task, which is no document's fault."""
+    """A child that ended before it could take a task, which is no document's fault."""
 
 
 class ChildProcess:

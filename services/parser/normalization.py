@@ -19,7 +19,7 @@ _CLEANING = {
 }
 
 _SOFT_HYPHEN = "\u00ad"
-"""Where a word might be broken; of a printed page, where it was."""
+"""Marks a place where a word might be broken; on a printed page, where it was."""
 
 _UNSPACED = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 """Characters of scripts that put no spaces between words: Han, Kana and their punctuation."""

@@ -19,7 +19,7 @@ _LIMITS = (
     ("sentence_bert_config.json", "max_seq_length"),
     ("tokenizer_config.json", "model_max_length"),
 )
-"""Where a model says how many tokens it reads, the most specific first."""
+"""The files and keys that say how many tokens a model reads, the most specific first."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _OWNERS = TypeAdapter(dict[str, frozenset[str]])
 
 
 class AccessSettings(BaseSettings):
-    """The part of the API's settings that tell callers apart. Secrets are kept out of ``repr``."""
+    """The part of the API's settings that tells callers apart. Secrets are kept out of ``repr``."""
 
     auth_disabled: bool = False
     auth_jwt_secret: str | None = Field(default=None, repr=False)
@@ -102,7 +102,7 @@ class AccessSettings(BaseSettings):
 
     @property
     def asks_for_tokens(self) -> bool:
-        """Callers must show who they are; else there is one local user."""
+        """True when callers must show who they are; else there is one local user."""
         return bool(self.auth_jwt_secret or self.auth_jwks_url)
 
     @property

@@ -29,9 +29,9 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody at the API; ``sees_all`` for the one local user and for administrators.
+    """The one who sent a request; ``sees_all`` for the one local user and for administrators.
 
-    ``expires_at`` is when what proves it stops to; None for one that is never asked again.
+    ``expires_at`` is when the proof of it expires; None for one that is never asked again.
     """
 
     owner_id: str | None
@@ -48,7 +48,7 @@ class Caller:
         return self.sees_all or owner_id is None or owner_id == self.owner_id
 
     def visible(self) -> ColumnElement[bool]:
-        """``may_see`` as a condition on documents."""
+        """Return ``may_see`` as a condition on documents."""
         if self.sees_all:
             return true()
         return documents.c.owner_id.is_(None) | (documents.c.owner_id == self.owner_id)
@@ -94,7 +94,7 @@ class Access:
             raise Unauthenticated from error
 
     async def _identify(self, request: Request) -> Caller:
-        """By the first that is there of header, ticket and cookie: one that fails is not made up for by another."""
+        """Identify by the first of header, ticket and cookie that is there; if it fails, no other is tried."""
         if self.tokens is None:
             refuse_other_origins(request, self.allowed_origins, must_tell=False)
             return LOCAL_USER
@@ -121,7 +121,7 @@ def caller_of(claims: Claims) -> Caller:
 
 
 def _ticket(request: Request) -> str | None:
-    """For EventSource, which can't set headers; anywhere else a ticket opens nothing."""
+    """Return the ticket of an EventSource, which can't set headers; elsewhere a ticket opens nothing."""
     is_of_stream = request.method == "GET" and is_stream(request.scope)
     return request.query_params.get("ticket") if is_of_stream else None
 

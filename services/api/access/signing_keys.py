@@ -19,7 +19,7 @@ from services.runtime.process.logging import get_logger
 ALGORITHMS = frozenset({"RS256", "ES256"})
 FRESH_SECONDS = 300.0
 STALE_SECONDS = 24 * 3600.0
-"""How long known keys are believed while the issuer does not answer."""
+"""Known keys are believed so long while the issuer does not answer."""
 COOLDOWN_SECONDS = 10.0
 """Between two fetches, whatever key ids are asked for and however the last one ended."""
 FETCH_SECONDS = 5.0
@@ -100,7 +100,7 @@ class SigningKeys:
 
 
 def _usable(published: jwt.PyJWKSet) -> dict[str, jwt.PyJWK]:
-    """Only public keys of our algorithms: a symmetric one in the set must not become a secret that all know."""
+    """Keep public keys of our algorithms only: a symmetric one in the set would be a secret that all know."""
     keys = {
         key.key_id: key
         for key in published.keys

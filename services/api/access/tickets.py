@@ -22,7 +22,7 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class InvalidTicket(StagecastError):
-    """Never issued, used already, or too old."""
+    """A ticket that was never issued, was used already, or is too old."""
 
 
 @dataclass(frozen=True)

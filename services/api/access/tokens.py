@@ -1,4 +1,4 @@
-"""Reads a bearer token: a JWT whose ``sub`` is the owner. The algorithm is ours to say."""
+"""Reads a bearer token: a JWT whose ``sub`` is the owner. We choose the algorithm, not the token."""
 
 import re
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]{1,4096}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{1,409
 
 
 class InvalidToken(StagecastError):
-    """The token proves nothing; why is for the log, not for the caller."""
+    """A token that is not valid; the reason is for the log, not for the caller."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class SharedSecretTokens:
         return self.rules.check(token, self.secret, "HS256")
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class PublishedKeyTokens:
 
 
 def create_tokens(settings: AccessSettings) -> Tokens | None:
-    """Return tokens as the settings want them; None where none are asked for."""
+    """Return the reader of tokens that the settings ask for; None where they ask for none."""
     rules = Rules(
         settings.auth_jwt_audience,
         settings.auth_jwt_issuer,

@@ -20,26 +20,26 @@ from services.runtime.process.logging import get_logger
 
 INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
-"""How long a probe may take before uploads are refused."""
+"""A probe may take so long before uploads are refused."""
 
 log = get_logger(__name__)
 
 
 @dataclass
 class Admission:
-    """Asked by ``check``; knows as long as ``run`` runs."""
+    """Refuses work by ``check`` while the broker would not take it; ``run`` keeps that up to date."""
 
     rabbitmq_url: str
     _refusal: str | None = "not connected yet"
     _known: asyncio.Event = field(default_factory=asyncio.Event)
 
     def check(self) -> None:
-        """Raises Unavailable when a command would not be taken now."""
+        """Raise Unavailable when a command would not be taken now."""
         if self._refusal is not None:
             raise Unavailable("broker", self._refusal)
 
     async def opened(self) -> None:
-        """Wait until the first probe was answered, or was not."""
+        """Wait until the first probe was answered or given up."""
         await self._known.wait()
 
     async def run(self) -> None:

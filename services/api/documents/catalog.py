@@ -30,14 +30,14 @@ _CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
 
 
 class NoSuchDocument(NotFound):
-    """There is none, or it is another owner's."""
+    """No such document, or another owner's."""
 
     detail = "There is no such document."
 
 
 @asynccontextmanager
 async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A read-only transaction that sees one moment, so that rows and position belong together."""
+    """Open a read-only transaction that sees one moment, so that rows and position belong together."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with connection.begin():
@@ -109,7 +109,7 @@ def _visible(caller: Caller) -> Select[tuple[object, ...]]:
 
 
 def _shown_status(statuses: Sequence[Status]) -> ColumnElement[bool]:
-    """The status as ``document_view`` shows it."""
+    """Return the condition that a document has one of these statuses, as ``document_view`` shows it."""
     has_begun = documents.c.status_attempt < documents.c.attempt
     shown = documents.c.status.in_([status.value for status in statuses]) & ~has_begun
     return shown | has_begun if Status.PARSING_STARTED in statuses else shown

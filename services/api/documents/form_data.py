@@ -24,12 +24,12 @@ _CHARSETS = frozenset({"utf-8", "iso-8859-1"})
 
 
 class MalformedForm(StagecastError):
-    """The body is no form, or goes beyond a bound; the sentence says which."""
+    """A body that is no form, or goes beyond a bound; the sentence says which."""
 
 
 @dataclass(frozen=True)
 class PartHead:
-    """A part begins; either may be missing."""
+    """The head of a part; name and filename may be missing."""
 
     name: str | None
     filename: str | None
@@ -37,7 +37,7 @@ class PartHead:
 
 @dataclass(frozen=True)
 class PartEnd:
-    """All of a part is there."""
+    """The end of a part."""
 
 
 class FormParser:
@@ -116,7 +116,7 @@ def _parse_head(head: bytes) -> PartHead:
 
 
 def _filename(given: dict[str, str]) -> str | None:
-    """``filename*`` goes first where it can be read (RFC 6266, 4.3; RFC 8187)."""
+    """Return the filename; ``filename*`` goes first where it can be read (RFC 6266, 4.3; RFC 8187)."""
     charset, _, tagged = given.get("filename*", "").partition("'")
     encoded = tagged.partition("'")[2]
     if encoded and charset.lower() in _CHARSETS:

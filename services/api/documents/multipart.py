@@ -11,7 +11,7 @@ from services.api.refusals import Invalid, Malformed, TooLarge, Unsupported
 from services.runtime.media_types import HEAD_BYTES, SUPPORTED, detect
 
 FRAMING_BYTES = 64 * 1024
-"""What boundaries, headers and other fields may take beside the file."""
+"""For boundaries, headers and other fields beside the file."""
 MAX_FILENAME_CHARACTERS = 255
 
 
@@ -33,12 +33,12 @@ class IncomingFile:
         self._digest = hashlib.sha256()
         self.size = 0
         self.file_type = ""
-        self._check_announced_size()
+        self._check_declared_size()
         self._parser = _parser_of(request)
 
     @property
     def sha256(self) -> str:
-        """Of the bytes read so far, in hexadecimal."""
+        """The SHA-256 of the bytes read so far, in hexadecimal."""
         return self._digest.hexdigest()
 
     @property
@@ -119,9 +119,9 @@ class IncomingFile:
         if self.file_type not in SUPPORTED:
             raise Unsupported(f"The content is {self.file_type}, which can't be parsed.")
 
-    def _check_announced_size(self) -> None:
-        announced = self._request.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > self._max_bytes + FRAMING_BYTES:
+    def _check_declared_size(self) -> None:
+        declared = self._request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_bytes + FRAMING_BYTES:
             raise self._too_large()
 
     def _too_large(self) -> TooLarge:

@@ -47,7 +47,7 @@ class Uploads:
     upload_seconds: float
 
     async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
-        """Store a file and begin its way; the document's id and, if it is new, the document.
+        """Store a file and start its first attempt; return the document's id and, if it is new, the document.
 
         The same bytes by the same owner give the document that is there already. Raises Refused for a file
         that is refused, Unavailable when a dependency is away: before the body is read if that is known by

@@ -91,7 +91,7 @@ class ChunkPage(WireModel):
 
 
 def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> DocumentView:
-    """A document that was uploaded just now."""
+    """Return the view of a document that was uploaded just now."""
     return DocumentView(
         document_id=attempt.document_id,
         filename=attempt.filename,

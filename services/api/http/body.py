@@ -59,7 +59,7 @@ class TimedReceive:
 
 async def bounded_body(request: Request, max_bytes: int) -> bytes:
     """Return the body; raises BodyTooLarge as soon as it is certain to be larger than ``max_bytes``."""
-    refuse_announced(request, max_bytes)
+    refuse_declared(request, max_bytes)
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -68,8 +68,8 @@ async def bounded_body(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def refuse_announced(request: Request, max_bytes: int) -> None:
+def refuse_declared(request: Request, max_bytes: int) -> None:
     """Raise BodyTooLarge for a ``Content-Length`` that is too large already."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
         raise BodyTooLarge(max_bytes)

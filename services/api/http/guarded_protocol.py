@@ -45,7 +45,7 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; who bounds it is the application."""
+        """A piece of the body, which the application bounds."""
         self._has_body, self._head_bytes = True, 0
         super().on_body(body)
 

@@ -25,5 +25,5 @@ def _is_routed(scope: Scope, request: Request) -> bool:
 
 
 def is_stream(scope: Scope) -> bool:
-    """Return whether a request is for events, which have no end that one could tell the head of."""
+    """Return whether a request is for the stream of events: it never ends, and so has no head to ask for."""
     return bool(scope["path"] == "/api/v1/events")

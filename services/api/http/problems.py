@@ -20,7 +20,7 @@ log = get_logger(__name__)
 
 
 def answer_to(error: Exception) -> JSONResponse:
-    """Return an error as its caller is told it; a bug is logged, and nothing of it is told."""
+    """Return the answer to an error; a bug is logged, and its caller is told nothing of it."""
     match error:
         case Refused():
             return _answer_to_refused(error)

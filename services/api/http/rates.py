@@ -28,7 +28,7 @@ STORE_ERRORS = (StoreUnavailableError, OSError, TimeoutError)
 """Of a store that is away; anything else is a bug, which must not lift the limits."""
 QUIET_SECONDS = 30.0
 SPENT = "stagecast.rates"
-"""Where a request's scope keeps the states of its buckets, for the headers of its answer."""
+"""The key in a request's scope of the states of its buckets, for the headers of its answer."""
 
 Scope = MutableMapping[str, Any]
 

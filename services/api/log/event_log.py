@@ -101,7 +101,7 @@ class EventLog:
         return (await self._find_end()).offset < position.offset
 
     async def _catch_up(self, position: Position) -> None:
-        """Let a replica that is a little behind the one that gave out an id come to it."""
+        """Wait a moment for an id that another replica, which is a little ahead, gave out."""
         if position.offset > self.head.offset:
             await self._attached.wait()
             await self._until(lambda: self.head.offset >= position.offset, CATCH_UP_SECONDS)
@@ -145,7 +145,7 @@ class EventLog:
                 self._attached.clear()
 
     async def _open_if_made_anew(self, head: Position) -> None:
-        """Nothing came from the head on: a slow broker, or a log that is shorter now than it was."""
+        """Open the log again if it is shorter than it was; a slow broker too delivers nothing from the head on."""
         end = await self._find_end()
         if end.offset <= head.offset:
             log.warning("log_recreated", position=str(head), end=str(end))

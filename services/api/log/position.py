@@ -24,7 +24,7 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True, order=True, slots=True)
 class Position:
-    """After the event at ``offset``, or just before it; ``Position.start()`` is before the first one."""
+    """A place after the event at ``offset``, or just before it; ``Position.start()`` is before the first one."""
 
     offset: int
     tag: str
@@ -32,12 +32,12 @@ class Position:
 
     @classmethod
     def start(cls) -> Self:
-        """Before the first event that ever was."""
+        """Return the position before the first event that ever was."""
         return cls(-1, "")
 
     @classmethod
     def of(cls, offset: int, event_id: str) -> Self:
-        """After the event ``event_id`` at ``offset``."""
+        """Return the position after the event ``event_id`` at ``offset``."""
         return cls(offset, hashlib.blake2s(event_id.encode(), digest_size=4).hexdigest())
 
     @classmethod
@@ -54,7 +54,7 @@ class Position:
         return replace(self, is_before=False) if self.is_before else self
 
     def before(self) -> Self:
-        """Just before the event that this one names, so that it is the first that follows."""
+        """Return the position just before the event that this one names, so that it is the first that follows."""
         return replace(self, is_before=True)
 
     def names(self, event_id: str) -> bool:

@@ -42,11 +42,11 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-"""What stands in the viewer's element is read where no script runs."""
+"""The content of the viewer's element is read where no script runs."""
 
 
 def asyncapi_router(settings: ApiSettings) -> APIRouter:
-    """The specification as HTML and as JSON."""
+    """Return the routes of the specification as HTML and as JSON."""
     specification = AsyncAPI(
         describe_queues(settings.rabbitmq_url),
         title="Stagecast",
@@ -75,7 +75,7 @@ def asyncapi_router(settings: ApiSettings) -> APIRouter:
 
 
 def list_queues() -> str:
-    """Every queue of the topology as a table in Markdown, those included that only the broker moves messages to."""
+    """Return a table of all queues in Markdown, also of those that only the broker moves messages to."""
     rows = (
         f"| `{queue.name}` | {queue.kind} | "
         + ", ".join(f"`{exchange.name}` `{key}`" for exchange, key in queue.bindings)
@@ -109,7 +109,7 @@ def _without_credentials(url: str) -> str:
 
 
 def describe_queues(rabbitmq_url: str) -> RabbitBroker:
-    """A broker that is never started: it stands for what the services consume and publish."""
+    """Return a broker that is never started: it stands for what the services consume and publish."""
     broker = RabbitBroker(
         specification_url=_without_credentials(rabbitmq_url),
         description="Documents go through stages; each step is an event.",

@@ -4,7 +4,7 @@ import re
 
 from fastapi import APIRouter, Request
 
-from services.api.http.body import bounded_body, refuse_announced
+from services.api.http.body import bounded_body, refuse_declared
 from services.api.http.rates import PRODUCER
 from services.api.openapi import REPORT_BODY, WEBHOOK_SECURITY
 from services.api.refusals import Invalid
@@ -24,7 +24,7 @@ async def webhook(
 ) -> Accepted:
     """Take a status event of an external producer, who shows a key or a Standard Webhooks signature."""
     # In this order: what is cheap to refuse first, and nothing of the body is looked at before we know whose it is.
-    refuse_announced(request, MAX_BODY_BYTES)
+    refuse_declared(request, MAX_BODY_BYTES)
     producer = producers.by_key(request.headers)
     body = await bounded_body(request, MAX_BODY_BYTES)
     producer = producer or producers.by_signature(request.headers, body)

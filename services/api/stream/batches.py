@@ -63,15 +63,15 @@ class Batches:
 
     def _build(self, ring: Ring, cursor: int) -> Batch:
         frames: list[bytes] = []
-        size, shown, shows = 0, cursor, self.view.shows
+        size, sent_cursor, shows = 0, cursor, self.view.shows
         for entry in ring.entries(cursor, MAX_ENTRIES):
             cursor += 1
             if entry.event is not None and shows(entry.event):
                 frame = entry.encoded(encode_entry)
                 frames.append(frame)
-                shown = cursor
+                sent_cursor = cursor
                 size += len(frame)
                 if size >= MAX_BYTES:
                     break
         data = b"".join(frames)
-        return Batch(cursor, shown, data, encode_chunk(data))
+        return Batch(cursor, sent_cursor, data, encode_chunk(data))

@@ -50,8 +50,8 @@ def encode_connected(client_id: str, position: Position) -> bytes:
     In one block: from a block of its own some clients make an event without data.
     """
     wait = random.randint(*RETRY_MS)  # noqa: S311 - spreads load, guards nothing
-    told = {"clientId": client_id, "serverTime": rfc3339(datetime.now(UTC)), "position": str(position)}
-    return f"retry: {wait}\n".encode() + _encode_control("connected", told)
+    data = {"clientId": client_id, "serverTime": rfc3339(datetime.now(UTC)), "position": str(position)}
+    return f"retry: {wait}\n".encode() + _encode_control("connected", data)
 
 
 def encode_heartbeat() -> bytes:

@@ -25,7 +25,7 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
 class UnknownProducer(Unauthenticated):
-    """No key or signature, or a wrong one; nothing tells which."""
+    """A key or a signature that is missing or wrong; the answer does not say which."""
 
     detail = "The webhook key or signature is missing or wrong."
     headers: Mapping[str, str] = {}

@@ -57,7 +57,7 @@ class Accepted(WireModel):
 
 @dataclass(frozen=True)
 class Webhook:
-    """Takes reports in."""
+    """Accepts reports."""
 
     engine: AsyncEngine
     publisher: Publisher
@@ -98,7 +98,7 @@ class Webhook:
         await self.receipts.confirm(event)
 
     async def _owner(self, producer: Producer, report: ReportedStatus) -> str | None:
-        """Whose event this is: as reported, else the document's owner, else the only one the producer may name."""
+        """Return the event's owner: as reported, else the document's, else the only one the producer may name."""
         known = await find_owner(self.engine, report.document_id)
         only = next(iter(producer.owners)) if producer.owners and len(producer.owners) == 1 else None
         owner_id = report.owner_id or known or only
@@ -168,7 +168,7 @@ def _reason(report: ReportedStatus) -> str:
 
 
 def _metadata(report: ReportedStatus, message: str) -> dict[str, JsonValue]:
-    """As reported; a failure has a reason, since that is what front ends show."""
+    """Return the metadata as reported; a failure has a reason, since that is what front ends show."""
     metadata = dict(report.metadata or {})
     if report.status is Status.FAILED:
         metadata.setdefault("error", message)

@@ -26,7 +26,7 @@ _INLINE = frozenset({
 _MISLABELLED = {
     code: sign for code in range(0x80, 0xA0) if (sign := bytes([code]).decode("cp1252", errors="ignore"))
 }
-"""Who says ISO 8859-1 means Windows-1252, whose quotation marks are controls there (WHATWG Encoding, 4.2)."""
+"""By ISO 8859-1 people mean Windows-1252, whose quotation marks are controls there (WHATWG Encoding, 4.2)."""
 
 _CELLS = frozenset({"td", "th"})
 _LEVELS = {f"h{level}": level for level in range(1, 7)}

@@ -105,7 +105,7 @@ class Pages:
             self.count = _existing(engines[0])
 
     def _settle_count(self) -> None:
-        """The engines disagree: one declares pages that aren't there, or one lost pages."""
+        """Settle the count where engines disagree: one declares pages that aren't there, or one lost pages."""
         pdfium = next(engine for engine in self._engines if isinstance(engine, PdfiumEngine))
         walked = next(engine for engine in self._engines if engine is not pdfium).page_count
         real = _existing(pdfium)

@@ -17,7 +17,7 @@ MAX_CHARACTERS = 32_000_000
 
 
 def _ignore_progress(pages_done: int, page_count: int) -> None:
-    """Do nothing: nobody wants to know."""
+    """Ignore the progress of a file."""
 
 
 @dataclass(frozen=True)

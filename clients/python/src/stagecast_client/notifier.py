@@ -93,8 +93,8 @@ class _Notifier(ABC, Generic[Http, EventId]):
     def notify_processing_failed(self, document_id: str, filename: str, error: str, stage: str) -> EventId:
         """Report that ``stage`` (``upload``, ``parsing``, ``embedding``) failed; ``error`` is for people."""
         message = f"Processing of {filename} failed: {error}"
-        told = {"filename": filename, "error": error, "stage": stage}
-        metadata = {**told, "code": "internal", "retryable": False}
+        reason = {"filename": filename, "error": error, "stage": stage}
+        metadata = {**reason, "code": "internal", "retryable": False}
         return self.send_document_processing_notification(document_id, "failed", message, metadata)
 
     @abstractmethod
