@@ -89,7 +89,7 @@ class Hub:
         """End all streams, within ``DRAIN_SECONDS``: those who don't read are cut off."""
         self._is_draining = True
         for index, subscriber in enumerate(list(self._subscribers)):
-            self._end(subscriber, ReconnectReason.SHUTDOWN)
+            self._close(subscriber, encode_reconnect(ReconnectReason.SHUTDOWN))
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):
@@ -171,10 +171,6 @@ class Hub:
         bringing = catch_up(self._event_log, self._broadcaster, subscriber, position, newest)
         subscriber.catch_up_in(asyncio.get_running_loop().create_task(bringing))
 
-    def _end(self, subscriber: Subscriber, reason: ReconnectReason) -> None:
-        """Tell a client to come back, and close."""
-        self._close(subscriber, encode_reconnect(reason))
-
     def _close(self, subscriber: Subscriber, *last: bytes) -> None:
         if subscriber.is_closing:
             return
@@ -201,7 +197,7 @@ class Hub:
     def _look_after(self, subscriber: Subscriber, now: float, heartbeat: bytes) -> None:
         ring = self._event_log.ring
         if reason := subscriber.end_reason(now):
-            self._end(subscriber, reason)
+            self._close(subscriber, encode_reconnect(reason))
         elif subscriber.paused:
             is_out = subscriber.is_following and subscriber.cursor < ring.base
             if is_out or subscriber.silent_seconds(now) >= STALL_SECONDS:
