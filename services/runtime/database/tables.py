@@ -1,12 +1,10 @@
-"""The tables, with the writer of each column.
+"""The tables. ``docs/architecture.md`` lists which function writes which column, and a test holds it to the code.
 
-``documents`` has two halves. The intake half says what was uploaded and which attempt is the current one. The API
-writes it when a person acts; of an attempt, ``outcome`` and ``outcome_published_at`` are written by whichever
-process ends it, ``visible_attempt`` by the embedder, ``resend_count`` and ``resent_at`` by the sweeper, and a stage
-that a person asks again by hand opens the next one. The projected half (status and what follows from it) is the
-projector's alone, from the log of events. ``attempts``, ``chunks``, ``embeddings`` and ``embedded_batches`` are the
-stages' own work, keyed so that doing it twice changes nothing. All writes of these five are in
-``services.lifecycle``.
+``documents`` has two halves. The projected half (status and what follows from it) is what the log of events says,
+and the projector alone writes it once there is a row. The other half (what was uploaded, which attempt is the
+current one, how it ended) is what people and stages have decided, each under the row's lock. ``attempts``,
+``chunks``, ``embeddings`` and ``embedded_batches`` are the stages' own work, keyed so that doing it twice changes
+nothing.
 """
 
 from datetime import datetime
@@ -40,7 +38,7 @@ def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
 documents = Table(
     "documents",
     metadata,
-    # Intake: what was uploaded.
+    # What was uploaded, and what was decided.
     Column("document_id", Text, primary_key=True),
     Column("owner_id", Text),
     Column("filename", Text),
@@ -55,9 +53,7 @@ documents = Table(
     _moment("deleted_at"),
     Column("outcome", JSONB(none_as_null=True)),  # the terminal event of the current attempt, once decided
     _moment("outcome_published_at"),  # null until the broker confirmed the outcome
-    Column(
-        "resend_count", Integer, nullable=False, server_default="0"
-    ),  # of commands from which nothing was heard
+    Column("resend_count", Integer, nullable=False, server_default="0"),  # since nothing was heard
     _moment("resent_at"),
     # Projected from the log of events.
     Column("status", Text, nullable=False),

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import httpx
@@ -60,9 +59,7 @@ class EventStream(_Stream[httpx.Client]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._http.close()
 
     def __iter__(self) -> Generator[Event]:
@@ -87,9 +84,7 @@ class AsyncEventStream(_Stream[httpx.AsyncClient]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
     async def __aiter__(self) -> AsyncGenerator[Event]:
