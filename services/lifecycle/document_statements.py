@@ -1,6 +1,7 @@
 """Every write of the table ``documents``, each by its name: nothing else writes it.
 
-Who writes which column stands at the table. Statements are made once: making one costs more than sending it.
+``docs/architecture.md`` lists which writes which column. Statements are made once: making one costs more than
+sending it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,60 @@
+"""What the pages name is there: files, tests, and what their links lead to."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+MAPS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md")]
+"""Of these every path in backticks counts: complete, or below a folder that its row, item or paragraph names."""
+
+QUOTED = re.compile(r"`([^`\s]+)`")
+BLOCK = re.compile(r"\n(?=\n|\| |- |\d+\. )")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^):]*)?\)")
+FILE = re.compile(r"[\w.<>*/-]+\.(?:css|html|ini|js|json|md|py|sh|svg|toml|yaml)")
+TOP = {path.name for path in ROOT.iterdir()} - {"data", ".venv"}
+TESTS = set(
+    re.findall(r"def (test_\w+)", "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
+)
+
+
+def by_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def is_path(quoted: str) -> bool:
+    if quoted.startswith(("/", "./")):
+        return False
+    return quoted.split("/")[0] in TOP or FILE.fullmatch(quoted) is not None
+
+
+def missing_paths(block: str) -> list[str]:
+    folders, missing = [ROOT], []
+    for path in filter(is_path, QUOTED.findall(block)):
+        pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
+        if not any(list(folder.glob(pattern)) for folder in folders):
+            missing.append(path)
+        elif (ROOT / path).is_dir():
+            folders.append(ROOT / path)
+    return missing
+
+
+@pytest.mark.parametrize("page", MAPS, ids=by_name)
+def test_every_path_that_a_map_of_the_code_names_is_there(page: Path) -> None:
+    assert [path for block in BLOCK.split(page.read_text()) for path in missing_paths(block)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    targets = [link for link in LINK.findall(page.read_text()) if not link.startswith("http")]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`(test_[\w…]+)`", page.read_text())
+    assert [
+        one for one in named if not any(re.fullmatch(one.replace("…", r"\w*"), test) for test in TESTS)
+    ] == []
