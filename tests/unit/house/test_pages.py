@@ -31,13 +31,12 @@ def is_path(quoted: str) -> bool:
 
 
 def missing_paths(block: str) -> list[str]:
-    folders, missing = [ROOT], []
+    folders, missing = [ROOT], list[str]()
     for path in filter(is_path, QUOTED.findall(block)):
         pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
-        if not any(list(folder.glob(pattern)) for folder in folders):
-            missing.append(path)
-        elif (ROOT / path).is_dir():
-            folders.append(ROOT / path)
+        found = [one for folder in folders for one in folder.glob(pattern)]
+        folders += filter(Path.is_dir, found)
+        missing += [] if found else [path]
     return missing
 
 
