@@ -13,7 +13,10 @@ from services.runtime.errors import Superseded
 
 
 class Lock(Enum):
-    """A lock of a document's row. All three hold off who deletes, starts anew or ends the document."""
+    """A lock of a document's row. All three hold off who deletes, starts anew or fails the document.
+
+    Who ends it as embedded takes WRITING, and is held off by all but SHARED.
+    """
 
     SHARED = (True, True)
     """``FOR KEY SHARE``: beside others in here, and beside the projector's updates of the same row."""
@@ -66,7 +69,7 @@ async def locked_attempt(
     lock: Lock = Lock.SHARED,
     even_if_done: bool = False,
 ) -> AsyncIterator[tuple[AsyncConnection, DocumentAttempt]]:
-    """Open a transaction during which the document can be neither deleted, nor started anew, nor ended.
+    """Open a transaction during which the document can be neither deleted, nor started anew, nor failed.
 
     ``attempt`` is None for the current one. Raises Superseded where that has happened already; one that has
     only ended is let through with ``even_if_done``. An event that is published inside is in the log before whatever
