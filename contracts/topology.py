@@ -13,7 +13,7 @@ from contracts import stages
 Arguments = Mapping[str, str | int | bool]
 
 DELIVERY_LIMIT = 10
-"""Deliveries of one command before it is dead. Explicit, because the default differs by broker version;
+"""Redeliveries of one command before it is dead. Explicit, because the default differs by broker version;
 about ten, because messages in flight at a graceful stop count as well on RabbitMQ before 4.3."""
 
 NO_LIMIT = 1_000_000_000

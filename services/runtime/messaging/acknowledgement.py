@@ -37,7 +37,7 @@ from services.runtime.process.asyncio_guards import is_cancelled
 from services.runtime.process.logging import get_logger
 
 MAX_TRIES = 12
-"""Tries of one command over all its retries: about 40 minutes of an absent dependency."""
+"""Tries of one command over all its retries: 20 to 40 minutes of an absent dependency."""
 
 MAX_TRIES_OF_BUGS = 3
 """Fewer: bugs are not transient, and a person waits for the answer."""
