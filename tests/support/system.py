@@ -153,8 +153,7 @@ class System:
             "EMBED_BATCH_CHUNKS": "8",
             "LOG_FORMAT": "json",
             "PORT": str(self.ports[name]),
-            "PARSER_HEALTH_PORT": str(self.ports[name]),
-            "EMBEDDER_HEALTH_PORT": str(self.ports[name]),
+            f"{name.partition('-')[0].upper()}_HEALTH_PORT": str(self.ports[name]),
             **self.settings,
         }
 

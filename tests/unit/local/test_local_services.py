@@ -14,8 +14,5 @@ def settings(**of_all: float) -> LocalSettings:
 
 def test_services_may_take_as_long_to_stop_as_is_set_and_a_while() -> None:
     services = build_services(settings(shutdown_seconds=60), DEPENDENCIES, Terminal(["api"]), "services")
-    assert {service.name: service.grace_seconds for service in services} == {
-        "api": 75,
-        "parser": 75,
-        "embedder": 75,
-    }
+    graces = {service.name: service.grace_seconds for service in services}
+    assert graces == dict.fromkeys(("api", *worker_names()), 75)
