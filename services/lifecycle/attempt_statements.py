@@ -7,12 +7,13 @@ parses. What belongs together is one statement, and so one round trip.
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import Batching, EmbedChunks
+from services.lifecycle.chunk import Chunk
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, attempts
 
@@ -84,34 +85,10 @@ _REMOVE = delete(attempts).where(_OF_DOCUMENT, attempts.c.attempt == bindparam("
 _REMOVE_OLDER = delete(attempts).where(_OF_DOCUMENT, attempts.c.attempt < bindparam("number"))
 
 
-class StoredChunk(Protocol):
-    """A chunk as the parser makes it; chunks are numbered from 0 in their order."""
-
-    @property
-    def text(self) -> str:
-        """Its text."""
-
-    @property
-    def token_count(self) -> int:
-        """The tokens that the model sees."""
-
-    @property
-    def page_start(self) -> int | None:
-        """Its first page, counted from 1."""
-
-    @property
-    def page_end(self) -> int | None:
-        """Its last page."""
-
-    @property
-    def headings(self) -> Sequence[str]:
-        """The path of headings that it stands under."""
-
-
 async def store_parsed(
     connection: AsyncConnection,
     attempt: DocumentAttempt,
-    chunks: Sequence[StoredChunk],
+    chunks: Sequence[Chunk],
     *,
     page_count: int | None,
     batching: Batching,
@@ -135,7 +112,7 @@ async def store_parsed(
         "token_counts": [chunk.token_count for chunk in chunks],
         "page_starts": [chunk.page_start for chunk in chunks],
         "page_ends": [chunk.page_end for chunk in chunks],
-        "headings": [json.dumps(list(chunk.headings)) for chunk in chunks],
+        "headings": [json.dumps(chunk.headings) for chunk in chunks],
     }
     return bool(await connection.scalar(_STORE_PARSED, values))
 

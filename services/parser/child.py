@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from contracts.failures import DocumentFailed, FailureCode
+from services.lifecycle.chunk import Chunk
 from services.parser import ipc
 from services.parser.chunking import Chunker
 from services.parser.confinement import confine, die_with
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
 from services.parser.formats.swallowed_errors import SwallowedErrors
-from services.parser.parsed_document import Chunk
 from services.parser.tokenizer import ModelTokenizer
 
 _PROGRESS_SECONDS = 0.25

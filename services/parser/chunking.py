@@ -7,7 +7,8 @@ from itertools import groupby
 
 from semantic_text_splitter import TextSplitter
 
-from services.parser.parsed_document import Block, Chunk
+from services.lifecycle.chunk import Chunk
+from services.parser.parsed_document import Block
 from services.parser.tokenizer import ModelTokenizer
 
 TARGET_TOKENS = 128

@@ -9,9 +9,9 @@ from typing import Annotated, BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from contracts.failures import FailureCode
+from services.lifecycle.chunk import Chunk
 from services.parser.formats.reading import PdfEngineName
 from services.parser.formats.swallowed_errors import MAX_SWALLOWED, SwallowedError
-from services.parser.parsed_document import Chunk
 
 LENGTH = struct.Struct(">I")
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from services.lifecycle.chunk import Chunk
+
 
 @dataclass(frozen=True)
 class Block:
@@ -26,27 +28,10 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """A piece of a document that the model embeds as a whole.
-
-    ``token_count`` is what the model sees, its special tokens included. ``page_start`` and ``page_end`` count
-    from 1 and are None in formats without pages.
-    """
-
-    index: int
-    text: str
-    token_count: int
-    page_start: int | None
-    page_end: int | None
-    headings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class ParsedDocument:
-    """A whole document in chunks, at least one. ``token_count`` is the sum over its chunks."""
+    """A whole document in chunks, at least one."""
 
     chunks: tuple[Chunk, ...]
     page_count: int | None
-    token_count: int
     pages_failed: tuple[int, ...]
     metadata: dict[str, str]

@@ -8,11 +8,12 @@ from typing import Self
 
 from contracts.events import MAX_MESSAGE_CHARACTERS
 from contracts.failures import DocumentFailed, FailureCode
+from services.lifecycle.chunk import Chunk
 from services.parser import ipc
 from services.parser.child_process import ChildDied, ChildNotReady, ChildProcess
 from services.parser.formats.reading import MAX_CHARACTERS, PdfEngineName
 from services.parser.normalization import clean
-from services.parser.parsed_document import Chunk, ParsedDocument
+from services.parser.parsed_document import ParsedDocument
 from services.runtime import media_types
 from services.runtime.process.logging import get_logger
 
@@ -196,7 +197,6 @@ def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDoc
     return ParsedDocument(
         chunks=tuple(chunks),
         page_count=answer.page_count,
-        token_count=sum(chunk.token_count for chunk in chunks),
         pages_failed=answer.pages_failed,
         metadata=answer.metadata,
     )

@@ -149,7 +149,8 @@ class _Delivery:
             return
         # What failed together shall not come back together. The queue's own delay is the longest.
         wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
-        await self._forward(topology.RETRY, f"{self.stage}.{seconds}", self._retry_headers(tries), wait)
+        key, headers = f"{self.stage}.{seconds}", self._retry_headers(tries)
+        await self.publisher.forward(self.message.raw_message, topology.RETRY, key, headers, wait)
 
     def _retry_headers(self, tries: Tries) -> dict[str, Any]:
         raw = self.message.raw_message
@@ -173,26 +174,7 @@ class _Delivery:
         }
         if code is not None:
             headers[CODE_HEADER] = code.value
-        await self._forward(topology.DEAD, self.stage, headers)
-
-    async def _forward(
-        self,
-        exchange: topology.Exchange,
-        routing_key: str,
-        headers: dict[str, Any],
-        seconds: float | None = None,
-    ) -> None:
-        raw = self.message.raw_message
-        await self.publisher.forward(
-            exchange,
-            routing_key,
-            raw.body,
-            message_type=raw.type,
-            message_id=raw.message_id,
-            correlation_id=raw.correlation_id,
-            headers={**headers},
-            seconds=seconds,
-        )
+        await self.publisher.forward(self.message.raw_message, topology.DEAD, self.stage, headers)
 
 
 def decode_as(command: type[Decoded]) -> Callable[[RabbitMessage], Awaitable[Decoded]]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from aio_pika.abc import HeadersType
+from aio_pika.abc import AbstractIncomingMessage, HeadersType
 from aio_pika.exceptions import DeliveryError, PublishError
 from faststream.rabbit import RabbitBroker
 
@@ -63,27 +63,15 @@ class Publisher:
 
     async def forward(
         self,
+        raw: AbstractIncomingMessage,
         exchange: topology.Exchange,
         routing_key: str,
-        body: bytes,
-        *,
-        message_type: str | None,
-        message_id: str | None,
-        correlation_id: str | None,
         headers: HeadersType,
         seconds: float | None = None,
     ) -> None:
         """Put a delivery as it is on another exchange: a retry queue (for ``seconds``) or a dead letter."""
-        await self._publish(
-            exchange,
-            routing_key,
-            body,
-            message_type or "",
-            message_id or "",
-            correlation_id or "",
-            headers,
-            seconds,
-        )
+        ids = (raw.type or "", raw.message_id or "", raw.correlation_id or "")
+        await self._publish(exchange, routing_key, raw.body, *ids, headers, seconds)
 
     async def _publish(
         self,

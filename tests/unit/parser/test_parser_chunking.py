@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.lifecycle.chunk import Chunk
 from services.parser.chunking import MAX_CHARACTERS, MIN_TOKENS, TARGET_TOKENS, Chunker
-from services.parser.parsed_document import Block, Chunk
+from services.parser.parsed_document import Block
 from services.parser.tokenizer import ModelTokenizer
 
 TOKENIZER = ModelTokenizer.load("all-MiniLM-L6-v2")
