@@ -120,11 +120,10 @@ class ParseCommandHandler:
                 event = self.reporter.event(attempt, Status.PARSED, _sentence(result), _counts(result))
                 await self.reporter.publish(event)
         following = stages.following(self.spec)
-        if following is None:
-            return
-        for command in following.command.for_attempt(*attempt.key, result.batching):
-            if command.part in result.waiting_batches:
-                await self.reporter.publisher.command(command)
+        commands = following.command.for_attempt(*attempt.key, result.batching) if following else []
+        waiting = [command for command in commands if command.part in result.waiting_batches]
+        for command in waiting or commands:  # a stage that takes an attempt as a whole knows no batches
+            await self.reporter.publisher.command(command)
 
 
 class AlreadyParsed(StagecastError):
