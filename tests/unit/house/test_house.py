@@ -2,8 +2,10 @@
 
 import ast
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -165,3 +167,10 @@ def test_no_file_is_too_long_to_be_read_at_once(room: str) -> None:
         if len(path.read_text().splitlines()) > MOST_LINES_OF_A_FILE
     ]
     assert long == []
+
+
+def test_an_installation_carries_every_room() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    rooms = {dotted(path, ROOT) for room in PRODUCT for path in (ROOT / room).rglob("__init__.py")}
+    assert [room for room in sorted(rooms) if not any(fnmatch(room, pattern) for pattern in patterns)] == []
