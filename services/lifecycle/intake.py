@@ -12,7 +12,7 @@ from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.messaging.headers import ATTEMPT_HEADER, is_manual
+from services.runtime.messaging.headers import ATTEMPT_HEADER, is_manual, is_retry_of
 from services.runtime.process.logging import get_logger
 
 log = get_logger(__name__)
@@ -45,8 +45,8 @@ async def _answer_again(
 ) -> None:
     # Whoever recorded the outcome may have died before it was published; this delivery may be all that is left.
     await publish_outcome(engine, reporter, *attempt.key)
-    was_for_this = message.raw_message.headers.get(ATTEMPT_HEADER) == attempt.attempt
-    if was_for_this or not is_manual(message.raw_message):
+    raw = message.raw_message
+    if is_retry_of(raw.headers, attempt.attempt) or not is_manual(raw):
         log.info("command_already_done", document_id=attempt.document_id, attempt=attempt.attempt)
         return
     renewed = await open_next_attempt(engine, attempt.document_id, ended=attempt.attempt)

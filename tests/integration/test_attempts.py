@@ -23,7 +23,7 @@ from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
 from services.runtime.errors import Superseded
-from services.runtime.messaging.headers import MANUAL_HEADER
+from services.runtime.messaging.headers import ATTEMPT_HEADER, MANUAL_HEADER
 from services.runtime.messaging.publisher import Publisher
 
 pytestmark = pytest.mark.anyio
@@ -131,8 +131,12 @@ async def test_a_command_by_hand_that_is_tried_again_after_its_end_starts_no_fur
         assert await connection.scalar(select(documents.c.attempt)) == 1
 
 
-async def test_a_command_by_hand_for_a_document_that_has_ended_starts_a_further_attempt(
-    engine: AsyncEngine,
+BROKERS_DEATH = {ATTEMPT_HEADER: 1, "x-death": [{"reason": "delivery_limit", "queue": "stagecast.parse"}]}
+
+
+@pytest.mark.parametrize("raw", [Raw(), Raw(BROKERS_DEATH, app_id="stagecast.api")])
+async def test_a_command_by_hand_or_a_brokers_dead_letter_moved_back_after_the_end_starts_a_further_attempt(
+    engine: AsyncEngine, raw: Raw
 ) -> None:
     recorder = Recorder()
     reporter = StatusReporter(recorder, "parser")
@@ -140,6 +144,6 @@ async def test_a_command_by_hand_for_a_document_that_has_ended_starts_a_further_
     async with locked_attempt(engine, "document", 1, lock=Lock.EXCLUSIVE) as (connection, attempt):
         await record_failure(connection, reporter, attempt, failure, "parsing")
     command = ParseDocument(document_id="document")
-    async with resolved_command(engine, reporter, command, Delivery(Raw())) as resolved:
+    async with resolved_command(engine, reporter, command, Delivery(raw)) as resolved:
         assert resolved is None
     assert recorder.published == ["document_processing", "document_processing", "ParseDocument"]

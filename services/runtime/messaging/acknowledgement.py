@@ -30,6 +30,7 @@ from services.runtime.messaging.headers import (
     REASON_HEADER,
     STAGE_HEADER,
     TRIES_HEADER,
+    has_died,
     is_manual,
 )
 from services.runtime.messaging.publisher import Publisher
@@ -57,7 +58,7 @@ class Tries:
     @classmethod
     def of(cls, headers: Mapping[str, Any]) -> Self:
         """Count the tries before this delivery; none for one that died and was moved back, which begins anew."""
-        if REASON_HEADER in headers:
+        if has_died(headers):
             return cls()
         counts = (headers.get(name, 0) for name in (TRIES_HEADER, BUGS_HEADER))
         return cls(*(count if isinstance(count, int) else 0 for count in counts))

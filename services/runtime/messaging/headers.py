@@ -20,8 +20,18 @@ ATTEMPT_HEADER = "x-stagecast-attempt"
 
 def is_manual(raw: AbstractIncomingMessage) -> bool:
     """Return whether a person, and not one of our stages, put this message into the queue."""
-    was_dead = REASON_HEADER in raw.headers or died_at_the_broker(raw.headers)
-    return was_dead or MANUAL_HEADER in raw.headers or not (raw.app_id or "").startswith("stagecast.")
+    is_marked = has_died(raw.headers) or MANUAL_HEADER in raw.headers
+    return is_marked or not (raw.app_id or "").startswith("stagecast.")
+
+
+def is_retry_of(headers: Mapping[str, Any], attempt: int) -> bool:
+    """Return whether ``attempt`` was worked on before. A dead letter that was moved back asks anew instead."""
+    return headers.get(ATTEMPT_HEADER) == attempt and not has_died(headers)
+
+
+def has_died(headers: Mapping[str, Any]) -> bool:
+    """Return whether a message was a dead letter, of ours or of the broker. A retry carries neither mark on."""
+    return REASON_HEADER in headers or died_at_the_broker(headers)
 
 
 def died_at_the_broker(headers: Mapping[str, Any]) -> bool:

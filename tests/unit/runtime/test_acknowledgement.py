@@ -35,6 +35,7 @@ def test_the_first_absence_after_bugs_waits_as_a_first_one() -> None:
 
 def test_a_dead_letter_that_was_moved_back_begins_a_new_life() -> None:
     assert Tries.of({REASON_HEADER: "gave up", TRIES_HEADER: 12, BUGS_HEADER: 2}) == Tries()
+    assert Tries.of({"x-death": [{"reason": "delivery_limit"}], TRIES_HEADER: 11}) == Tries()
 
 
 @pytest.mark.parametrize(
