@@ -97,7 +97,7 @@ class Load:
         began = time.monotonic()
         try:
             with plain_client(self.system.url) as client:
-                answer = client.request(method, path, **more)  # type: ignore[arg-type]
+                answer = client.request(method, path, **more)  # type: ignore[arg-type]  # the options of one request are of many types
         except httpx.HTTPError:
             self.answers[0] = self.answers.get(0, 0) + 1
             return None

@@ -91,7 +91,7 @@ class Put:
         self.queue, self.body, self.properties = queue, body, properties
 
     async def __call__(self, channel: AbstractChannel) -> None:
-        message = aio_pika.Message(json.dumps(self.body).encode(), **self.properties)  # type: ignore[arg-type]
+        message = aio_pika.Message(json.dumps(self.body).encode(), **self.properties)  # type: ignore[arg-type]  # the properties are of many types
         await channel.default_exchange.publish(message, self.queue)
 
 
@@ -133,7 +133,7 @@ def killers(frail: System) -> list[str]:
             found.append(frail.accept(name, pdf(f"The document {name} kills its worker.")))
             asyncio.run(die_under_it(frail.rabbitmq_url))
         for document_id in found:
-            until(lambda document_id=document_id: frail.document(document_id)["status"] == "failed")  # type: ignore[misc]
+            until(lambda document_id=document_id: frail.document(document_id)["status"] == "failed")  # type: ignore[misc]  # mypy infers no lambda with a default
     return found
 
 

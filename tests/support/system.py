@@ -66,7 +66,7 @@ class System:
         for name in names:
             self.launch(name)
         for name in names:
-            wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]
+            wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]  # mypy infers no lambda with a default
 
     def launch(self, name: str) -> None:
         """Start a service and return at once."""

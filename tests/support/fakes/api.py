@@ -235,5 +235,5 @@ def running(api: FakeApi) -> Iterator[Running]:
 if __name__ == "__main__":
     fake = FakeApi()
     fake.documents.step_seconds = 0.6
-    print(json.dumps({"url": "http://127.0.0.1:3900", "key": fake.api_key}))  # noqa: T201
+    print(json.dumps({"url": "http://127.0.0.1:3900", "key": fake.api_key}))  # noqa: T201 - the test reads it
     uvicorn.run(fake.app(), port=3900)

@@ -72,7 +72,7 @@ def test_a_process_that_was_killed_is_started_again_and_a_line_says_so() -> None
 
 def test_a_wrong_setting_ends_the_start() -> None:
     wrong = Sleeper("api", [], [sys.executable, "-S", "-c", "raise SystemExit(2)"])
-    wrong.ready = lambda: False  # type: ignore[method-assign]
+    wrong.ready = lambda: False  # type: ignore[method-assign]  # a fake in place of a probe
     supervisor = Supervisor([[wrong]], lambda _: None)
     with pytest.raises(StartFailed, match="api ended with status 2"):
         supervisor.start()
@@ -82,7 +82,7 @@ def test_a_wrong_setting_ends_the_start() -> None:
 
 def test_a_process_that_never_becomes_ready_ends_the_start() -> None:
     idle = Sleeper("api", [])
-    idle.ready = lambda: False  # type: ignore[method-assign]
+    idle.ready = lambda: False  # type: ignore[method-assign]  # a fake in place of a probe
     supervisor = Supervisor([[idle]], lambda _: None)
     with pytest.raises(StartFailed, match="api did not become ready"):
         supervisor.start(within=0.3)
@@ -92,7 +92,7 @@ def test_a_process_that_never_becomes_ready_ends_the_start() -> None:
 
 def test_a_wish_to_stop_is_heard_while_the_start_is_under_way() -> None:
     idle = Sleeper("api", [])
-    idle.ready = lambda: False  # type: ignore[method-assign]
+    idle.ready = lambda: False  # type: ignore[method-assign]  # a fake in place of a probe
     supervisor = Supervisor([[idle]], lambda _: None)
     threading.Timer(0.2, supervisor.ask_to_stop).start()
     with pytest.raises(Interrupted):

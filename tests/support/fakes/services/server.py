@@ -25,7 +25,7 @@ class Ready(http.server.BaseHTTPRequestHandler):
 def serve(name: str, port: str) -> None:
     """Wait for the database, listen, and leave on SIGTERM, if asked to without a child that does not."""
     if os.environ.get("FAKE_WRONG_SETTING") == name:
-        print("SOME_SETTING has a wrong value: it is wrong", flush=True)  # noqa: T201
+        print("SOME_SETTING has a wrong value: it is wrong", flush=True)  # noqa: T201 - the test reads it
         sys.exit(2)
     await_database(os.environ["DATABASE_URL"])
     ignoring = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -33,7 +33,7 @@ def serve(name: str, port: str) -> None:
         subprocess.Popen([sys.executable, "-c", ignoring])
     server = http.server.HTTPServer(("127.0.0.1", int(os.environ[port])), Ready)
     signal.signal(signal.SIGTERM, leave)
-    print(f"listening as {os.getpid()}", flush=True)  # noqa: T201
+    print(f"listening as {os.getpid()}", flush=True)  # noqa: T201 - the test reads it
     server.serve_forever()
 
 
@@ -48,5 +48,5 @@ def await_database(url: str) -> None:
 
 def leave(_number: int, _frame: FrameType | None) -> None:
     """Say so and go."""
-    print("leaving in order", flush=True)  # noqa: T201
+    print("leaving in order", flush=True)  # noqa: T201 - the test reads it
     os._exit(0)
