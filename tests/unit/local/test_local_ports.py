@@ -1,8 +1,10 @@
 """Ports: free, taken, claimed."""
 
+import os
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -38,7 +40,10 @@ def test_the_first_free_port_is_claimed_and_not_given_out_again() -> None:
 
 
 def test_a_port_that_another_copy_claimed_is_passed_over() -> None:
-    claimer = "from local.processes.ports import claim_first; print(claim_first(20_200), flush=True); input()"
+    start = 20_200 + os.getpid() % 8_000  # a suite beside this one looks for its ports elsewhere
+    claimer = (
+        f"from local.processes.ports import claim_first; print(claim_first({start}), flush=True); input()"
+    )
     other = subprocess.Popen(
         [sys.executable, "-c", claimer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -54,15 +59,17 @@ def test_port_0_is_any_free_port() -> None:
 
 
 def test_what_one_copy_may_use_is_not_given_to_another() -> None:
+    # A name of its own: the machine's namespace is shared with any other suite that runs on it now.
+    name = f"test-broker-{uuid.uuid4()}"
     claimer = (
-        "from local.processes.ports import claim_name; print(claim_name('test-broker'), flush=True); input()"
+        f"from local.processes.ports import claim_name; print(claim_name('{name}'), flush=True); input()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", claimer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert other.stdout is not None
     assert other.stdout.readline() == "True\n"
-    assert not ports.claim_name("test-broker")
+    assert not ports.claim_name(name)
     other.communicate("\n")
-    assert ports.claim_name("test-broker")
-    assert ports.claim_name("test-broker"), "it is ours already"
+    assert ports.claim_name(name)
+    assert ports.claim_name(name), "it is ours already"
