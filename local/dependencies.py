@@ -10,6 +10,8 @@ from local.backing.postgres import EmbeddedPostgres
 from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
 from local.processes.managed_process import ManagedProcess
+from services.runtime.process.disk_reserve import DiskReserve, disk_reserve
+from services.runtime.process.disk_space import Space
 from services.runtime.process.settings import CommonSettings
 
 
@@ -38,7 +40,7 @@ def find_dependencies(settings: CommonSettings, directory: DataDir) -> Dependenc
     rabbitmq_url = settings.rabbitmq_url if "rabbitmq_url" in settings.model_fields_set else usual_broker()
     management_url = None
     if rabbitmq_url is None:
-        broker = private_broker(directory)
+        broker = private_broker(directory, disk_reserve(settings))
         rabbitmq_url, management_url = broker.url, broker.management_url
         processes.append(broker)
     database_url = settings.database_url
@@ -49,11 +51,17 @@ def find_dependencies(settings: CommonSettings, directory: DataDir) -> Dependenc
     return Dependencies(rabbitmq_url, database_url, management_url, tuple(processes))
 
 
-def private_broker(directory: DataDir) -> PrivateBroker:
-    """Return the private node of a data directory, not yet started. Raises StartFailed when it is not installed."""
+def private_broker(directory: DataDir, reserve: DiskReserve) -> PrivateBroker:
+    """Return the private node of a data directory, not yet started. Raises StartFailed when it is not installed.
+
+    Its own alarm stands at half of the reserve: what is under way can still end, and its housekeeping has the rest.
+    """
     if not rabbitmq.installed():
         raise StartFailed("There is no RabbitMQ: run `make setup`, or set RABBITMQ_URL.")
-    return PrivateBroker(directory.path / "rabbitmq", keep_open=(directory.lock,))
+    own = directory.path / "rabbitmq"
+    own.mkdir(mode=0o700, exist_ok=True)
+    limit = reserve.reserve_of(Space.of(own)) // 2
+    return PrivateBroker(own, keep_open=(directory.lock,), disk_free_limit=limit or rabbitmq.DISK_FREE_LIMIT)
 
 
 def without_password(url: str) -> str:

@@ -14,6 +14,7 @@ from local.processes.service import Service
 from local.processes.supervisor import Interrupted, Supervisor
 from local.services import build_services
 from local.terminal import Terminal
+from services.runtime.process.disk_reserve import disk_reserve
 
 INTERRUPTED = 130
 
@@ -34,7 +35,9 @@ def main(package: str = "services") -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     terminal.say(dependencies.sentence)
-    supervisor = Supervisor([dependencies.processes, services], terminal.say, make_was_told_to_stop)
+    layers = [dependencies.processes, services]
+    shortage = disk_reserve(settings.api).look
+    supervisor = Supervisor(layers, terminal.say, make_was_told_to_stop, shortage)
     return supervise(supervisor, terminal, addresses(services[0], dependencies, directory))
 
 

@@ -39,6 +39,7 @@ class EmbeddedPostgres(ManagedProcess):
     stop_signal = signal.SIGINT  # a fast shutdown: clients are disconnected, nothing is lost
     grace_seconds = 30.0
     expendable = False
+    needs_room = True
 
     def __init__(self, directory: Path, *, durable: bool = True, keep_open: tuple[int, ...] = ()) -> None:
         super().__init__("database")

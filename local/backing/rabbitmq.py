@@ -25,12 +25,15 @@ PLUGINS = ("rabbitmq_management", "rabbitmq_shovel", "rabbitmq_shovel_management
 """The shovel is what moves dead letters back from the management UI."""
 
 FIRST_PORT = 5680
+DISK_FREE_LIMIT = 50_000_000
+"""Bytes, RabbitMQ's own default: with less free on its disk the node takes no messages."""
 QUIET = "+sbwt none +sbwtdcpu none +sbwtdio none"
 """Schedulers that sleep when idle, rather than spin on a core that the workers need."""
 
 
 CONFIGURATION = """[
-  {rabbit, [{loopback_users, []}, {log, [{console, [{enabled, false}]}, {file, [{level, info}]}]}]},
+  {rabbit, [{loopback_users, []}, {disk_free_limit, %d},
+            {log, [{console, [{enabled, false}]}, {file, [{level, info}]}]}]},
   {rabbitmq_management, [{tcp_config, [{ip, "127.0.0.1"}, {port, %d}]}]}
 ].
 """
@@ -87,14 +90,19 @@ class NodePorts:
 class PrivateBroker(ManagedProcess):
     """A RabbitMQ node of our own, with user guest; what it keeps is in ``directory``.
 
-    Ports are remembered there, so that a restart keeps its addresses when they are still free.
+    Ports are remembered there, so that a restart keeps its addresses when they are still free. With less than
+    ``disk_free_limit`` bytes free on its disk it takes no messages.
     """
 
     grace_seconds = 30.0
     expendable = False
+    needs_room = True
 
-    def __init__(self, directory: Path, *, keep_open: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, directory: Path, *, keep_open: tuple[int, ...] = (), disk_free_limit: int = DISK_FREE_LIMIT
+    ) -> None:
         super().__init__("broker")
+        self._disk_free_limit = disk_free_limit
         self.directory = directory.resolve()
         self._keep_open = keep_open
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -161,7 +169,9 @@ class PrivateBroker(ManagedProcess):
 
     def _write_configuration(self) -> None:
         # All of it in Erlang's own terms: translating a rabbitmq.conf would double the time of a start.
-        (self.directory / "advanced.config").write_text(CONFIGURATION % self.ports.management)
+        (self.directory / "advanced.config").write_text(
+            CONFIGURATION % (self._disk_free_limit, self.ports.management)
+        )
         (self.directory / "enabled_plugins").write_text(f"[{','.join(PLUGINS)}].\n")
 
     def _environment(self) -> dict[str, str]:

@@ -25,6 +25,9 @@ class ManagedProcess:
     head_start = False
     """It starts before the layers below it are ready, because it is slow and waits for them itself."""
 
+    needs_room = False
+    """It writes to a disk, and is not started while that is nearly full: it might lose what it has."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self._process: subprocess.Popen[bytes] | None = None

@@ -30,7 +30,8 @@ class Supervisor:
 
     A process that ends by itself is started again, with a growing delay. Signals to stop: SIGINT, SIGTERM and
     SIGHUP; the second one kills the services at once, so that nobody has to wait for a slow one. It also
-    stops when ``abandoned`` says that nobody is left who could send one.
+    stops when ``abandoned`` says that nobody is left who could send one. While ``shortage`` says that a disk is
+    nearly full, nothing is started that needs room.
     """
 
     def __init__(
@@ -38,10 +39,13 @@ class Supervisor:
         layers: Sequence[Sequence[ManagedProcess]],
         say: Callable[[str], None],
         abandoned: Callable[[], bool] = lambda: False,
+        shortage: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._layers = layers
         self._say = say
         self._abandoned = abandoned
+        self._shortage = shortage
+        self._is_waiting_for_room = False
         # Plain values, set by a signal's handler: an Event's lock may be held by the code it interrupts.
         self._stopping = False
         self._hurried = False
@@ -71,6 +75,10 @@ class Supervisor:
 
     def start(self, within: float = 120.0) -> None:
         """Start all processes and return when all are ready. Raises StartFailed or Interrupted."""
+        while not self._has_room("anything"):
+            if self._to_stop():
+                raise Interrupted
+            time.sleep(LOOK_EVERY)
         self._deadline = time.monotonic() + within
         started = [process for layer in self._layers for process in layer if process.head_start]
         for process in started:
@@ -110,9 +118,20 @@ class Supervisor:
                 restarts.note_running()
             elif restarts.due is None:
                 self._note_death(process, restarts, patient=patient)
-            elif time.monotonic() >= restarts.due:
+            elif time.monotonic() >= restarts.due and (
+                not process.needs_room or self._has_room(process.name)
+            ):
                 restarts.note_start()
                 process.launch()
+
+    def _has_room(self, what: str) -> bool:
+        shortage = self._shortage()
+        if shortage is not None and not self._is_waiting_for_room:
+            self._say(f"waiting for room on the disk before starting {what}: {shortage}")
+        elif shortage is None and self._is_waiting_for_room:
+            self._say("there is room on the disk again")
+        self._is_waiting_for_room = shortage is not None
+        return shortage is None
 
     def _note_death(self, process: ManagedProcess, restarts: "Restarts", *, patient: bool) -> None:
         process.sweep()

@@ -55,6 +55,7 @@ from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.background import cancel_all, supervise
+from services.runtime.process.disk_reserve import disk_reserve
 
 START_SECONDS = 60.0
 """The broker may take so long to show the end of the log; then the start is given up."""
@@ -72,6 +73,7 @@ def create_parts(settings: ApiSettings) -> Parts:
     reporter = StatusReporter(publisher, "api")
     objects = ObjectStore(settings.object_store_url)
     rates = Rates(settings)
+    disk = disk_reserve(settings)
     event_log = EventLog(settings.rabbitmq_url)
     projector = Projector(engine, event_log)
     broker.include_router(dead_letter_router(engine, reporter))
@@ -85,9 +87,9 @@ def create_parts(settings: ApiSettings) -> Parts:
         event_log=event_log,
         hub=Hub(event_log, _stream_limits(settings)),
         projector=projector,
-        uploads=Uploads(engine, objects, reporter, admission, settings.upload_seconds),
+        uploads=Uploads(engine, objects, reporter, admission, disk, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
-        webhook=Webhook(engine, publisher, Receipts(engine)),
+        webhook=Webhook(engine, publisher, Receipts(engine), disk),
         query_embedder=QueryEmbedder(settings.rabbitmq_url),
         access=Access(
             create_tokens(settings),
@@ -98,6 +100,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         producers=Producers.of(settings),
         rates=rates,
         admission=admission,
+        disk=disk,
         dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
     )
 
@@ -129,7 +132,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         session_routes,
     ):
         app.include_router(routes.router)
-    app.include_router(operations_router(parts.broker, parts.engine))
+    app.include_router(operations_router(parts.broker, parts.engine, parts.disk))
     app.include_router(asyncapi_router(settings))
     app.include_router(docs_router(app))
     app.include_router(page_router())
@@ -179,11 +182,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await migrate_when_up(parts.database_url)
     await declare_topology(parts.settings.rabbitmq_url)
     await parts.broker.start()
+    await asyncio.to_thread(parts.disk.look)
     tasks = [
         supervise(asyncio.create_task(parts.event_log.run(), name="log")),
         supervise(asyncio.create_task(parts.projector.run(), name="projector")),
         supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
         supervise(asyncio.create_task(parts.admission.run(), name="admission")),
+        supervise(asyncio.create_task(parts.disk.run(), name="disk")),
         supervise(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
     ]
     try:

@@ -20,6 +20,7 @@ from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.disk_reserve import DiskReserve
 
 
 @dataclass(frozen=True)
@@ -43,4 +44,5 @@ class Parts:
     producers: Producers
     rates: Rates
     admission: Admission
+    disk: DiskReserve
     dead_letters: DeadLetterQueues

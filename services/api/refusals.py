@@ -107,3 +107,13 @@ class Unready(Refused):
     status = 503
     detail = "A part of the system does not answer; try again soon."
     retry_after = 5
+
+
+class Full(Unready):
+    """A request for something new, for which there is no room on a disk."""
+
+    detail = (
+        "The disk is nearly full, so nothing new is taken until there is room: delete documents to make some, "
+        "or try again later."
+    )
+    retry_after = 10

@@ -30,6 +30,10 @@ class Unavailable(Transient):
         self.dependency = dependency
 
 
+class NoRoom(Transient):
+    """Less than the reserve of disk space is free, or would be; the sentence is for operators."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Return whether the same work may succeed later without anybody changing it."""
     if isinstance(error, (Transient, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):

@@ -1,4 +1,4 @@
-"""Removes documents: first the mark that fences work off, then the event, the bytes and the rows."""
+"""Removes documents: first the mark that fences work off, then the bytes, the event and the rows."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,11 +33,14 @@ class Deletion:
         await self.finish(document_id, row.owner_id, is_uploaded=row.sha256 is not None)
 
     async def finish(self, document_id: str, owner_id: str | None, *, is_uploaded: bool) -> None:
-        """Do what follows the mark; safe to repeat, so that the sweeper ends what a crash left half done."""
+        """Do what follows the mark; safe to repeat, so that the sweeper ends what a crash left half done.
+
+        The bytes go first: deleting makes room, also where the broker takes no event because its disk is full.
+        """
+        if is_uploaded:  # else its id is a producer's, and need not be a name that the store takes
+            await self.objects.delete(document_id)
         await self.publisher.event(
             DocumentDeleted(document_id=document_id, owner_id=owner_id, timestamp=datetime.now(UTC))
         )
-        if is_uploaded:  # else its id is a producer's, and need not be a name that the store takes
-            await self.objects.delete(document_id)
         async with self.engine.begin() as connection:
             await remove_document(connection, document_id)

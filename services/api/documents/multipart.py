@@ -42,6 +42,12 @@ class IncomingFile:
         return self._digest.hexdigest()
 
     @property
+    def declared_size(self) -> int | None:
+        """Bytes of the whole form as its head says; None where it comes in chunks."""
+        declared = self._request.headers.get("content-length", "")
+        return int(declared) if declared.isdigit() else None
+
+    @property
     def filename(self) -> str:
         """The name that the client gave, without directories and control characters."""
         given = ((self._head and self._head.filename) or "document").replace("\\", "/").rsplit("/", 1)[-1]
@@ -120,8 +126,7 @@ class IncomingFile:
             raise Unsupported(f"The content is {self.file_type}, which can't be parsed.")
 
     def _check_declared_size(self) -> None:
-        declared = self._request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_bytes + FRAMING_BYTES:
+        if (self.declared_size or 0) > self._max_bytes + FRAMING_BYTES:
             raise self._too_large()
 
     def _too_large(self) -> TooLarge:

@@ -1,6 +1,7 @@
 """Accepts a document: bytes to the object store, a row, then the event and the command that begin its way."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,9 +21,10 @@ from services.lifecycle.document_statements import insert_uploaded, mark_deleted
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import autocommit
 from services.runtime.database.tables import upload_reservations
-from services.runtime.errors import Superseded, Unavailable
+from services.runtime.errors import NoRoom, Superseded, Unavailable
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.asyncio_guards import forget
+from services.runtime.process.disk_reserve import DiskReserve
 
 DATABASE_SECONDS = 2.0
 """An upload waits so long for the database before its body is read."""
@@ -44,16 +46,21 @@ class Uploads:
     objects: ObjectStore
     reporter: StatusReporter
     admission: Admission
+    disk: DiskReserve
     upload_seconds: float
 
     async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
         """Store a file and start its first attempt; return the document's id and, if it is new, the document.
 
         The same bytes by the same owner give the document that is there already. Raises Refused for a file
-        that is refused, Unavailable when a dependency is away: before the body is read if that is known by
-        then. Nothing is left behind then, or the sweeper removes it.
+        that is refused, Unavailable when a dependency is away, NoRoom when the disk has no place for it: before
+        the body is read if that is known by then. Nothing is left behind then, or the sweeper removes it.
         """
         self.admission.check()
+        with self.disk.promise(file.declared_size or 0):
+            return await self._take(file, caller)
+
+    async def _take(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
         document_id = str(uuid7())
         await self._reserve(document_id)
         await self._store(document_id, file)
@@ -67,7 +74,8 @@ class Uploads:
         return document_id, view_of_upload(attempt, file.sha256, now)
 
     async def begin_again(self, document_id: str, attempt: int) -> None:
-        """Start the attempt after ``attempt``; raises DocumentBusy when another has begun meanwhile."""
+        """Start the attempt after ``attempt``; raises DocumentBusy when another has begun meanwhile, NoRoom."""
+        self.disk.require()
         try:
             opened = await open_next_attempt(self.engine, document_id, ended=attempt)
         except Superseded as error:
@@ -91,12 +99,18 @@ class Uploads:
     async def _store(self, document_id: str, file: IncomingFile) -> None:
         try:
             async with asyncio.timeout(self.upload_seconds):
-                await self.objects.put(document_id, file.body())
+                await self.objects.put(document_id, self._while_there_is_room(file))
         except TimeoutError as error:
             raise TooSlow(f"The upload took more than {self.upload_seconds:.0f} seconds.") from error
-        except Refused:
+        except (Refused, NoRoom):
             await forget_upload(self.engine, self.objects, document_id)
             raise
+
+    async def _while_there_is_room(self, file: IncomingFile) -> AsyncIterator[bytes]:
+        async for piece in file.body():
+            if file.declared_size is None:  # else its room was promised
+                self.disk.require()
+            yield piece
 
     async def _insert(self, attempt: DocumentAttempt, sha256: str, now: datetime) -> str | None:
         """Insert the row, or return the id of the document that has this owner and content already."""

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.api.http.methods import allowed_methods
-from services.api.refusals import FieldError, Invalid, Malformed, Refused, Unready
-from services.runtime.errors import Unavailable, is_transient
+from services.api.refusals import FieldError, Full, Invalid, Malformed, Refused, Unready
+from services.runtime.errors import NoRoom, Unavailable, is_transient
 from services.runtime.process.logging import get_logger
 from services.runtime.process.problem_details import PROBLEM_TYPE, problem_document
 
@@ -30,6 +30,8 @@ def answer_to(error: Exception) -> JSONResponse:
             return _problem(error.status_code, str(error.detail), error.headers)
         case ClientDisconnect():
             return _answer_to_refused(Malformed("The request was cut off."))  # which nobody reads
+        case NoRoom():
+            return _answer_to_refused(Full())
         case Unavailable():
             return _answer_to_refused(Unready(f"The {error.dependency} does not answer; try again soon."))
     if is_transient(error):
@@ -56,7 +58,7 @@ def install_problems(app: FastAPI) -> None:
             problem.headers["Allow"] = ", ".join(allowed_methods(request))
         return problem
 
-    for kind in (Refused, RequestValidationError, HTTPException, Unavailable):
+    for kind in (Refused, RequestValidationError, HTTPException, NoRoom, Unavailable):
         app.add_exception_handler(kind, answer)
 
 

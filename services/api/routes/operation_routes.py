@@ -6,14 +6,15 @@ from faststream.rabbit import RabbitBroker
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.runtime.process.disk_reserve import DiskReserve
 from services.runtime.process.health import broker_check, database_check, unready, unready_document
 from services.runtime.process.problem_details import PROBLEM_TYPE
 
 
-def operations_router(broker: RabbitBroker, engine: AsyncEngine) -> APIRouter:
+def operations_router(broker: RabbitBroker, engine: AsyncEngine, disk: DiskReserve) -> APIRouter:
     """Return health, readiness and metrics; not part of the API's schema."""
     router = APIRouter(include_in_schema=False)
-    checks = {"broker": broker_check(broker), "database": database_check(engine)}
+    checks = {"broker": broker_check(broker), "database": database_check(engine), "disk": disk.check}
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:

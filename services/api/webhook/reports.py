@@ -19,6 +19,7 @@ from services.api.refusals import Forbidden, Invalid, Malformed, Unsupported
 from services.api.webhook.producers import Producer
 from services.api.webhook.receipts import Receipts
 from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.disk_reserve import DiskReserve
 from services.runtime.process.logging import get_logger
 
 MAX_BODY_BYTES = 64 * 1024
@@ -62,14 +63,16 @@ class Webhook:
     engine: AsyncEngine
     publisher: Publisher
     receipts: Receipts
+    disk: DiskReserve
 
     async def accept(self, producer: Producer, report: ReportedStatus, message_id: str | None) -> Accepted:
         """Put a report into the log, unless the same message was put there before.
 
         Raises ForeignOwner for one who is none of the producer's, Invalid for an id that is another producer's;
-        Unavailable. The receipt is written first and marked once the broker has confirmed: a message that comes
-        again after a crash in between is published again, under the same event id.
+        Unavailable, NoRoom. The receipt is written first and marked once the broker has confirmed: a message that
+        comes again after a crash in between is published again, under the same event id.
         """
+        self.disk.require()
         owner_id = await self._owner(producer, report)
         log.info(
             "report_received",

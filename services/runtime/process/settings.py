@@ -26,6 +26,9 @@ class CommonSettings(BaseSettings):
     storage_url: str | None = None
     data_dir: Path = Path("data")
 
+    disk_reserve_bytes: int | None = Field(default=None, ge=0)
+    """Below it nothing new is taken; None is the less of 1 GiB and a twentieth of the file system, 0 none."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 

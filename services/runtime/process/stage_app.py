@@ -1,9 +1,10 @@
 """The process of a stage: its connections, the one subscriber of its commands, and its health beside them."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from faststream import AckPolicy
@@ -20,11 +21,16 @@ from services.runtime.database.engine import create_engine, required_database_ur
 from services.runtime.database.migrate import migrate_when_up
 from services.runtime.messaging.acknowledgement import acknowledging, decode_as
 from services.runtime.messaging.broker import create_broker, passive_queue
+from services.runtime.messaging.consumption import Consumption
 from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
+from services.runtime.process.background import cancel_all, supervise
+from services.runtime.process.disk_reserve import DiskReserve, disk_reserve
 from services.runtime.process.health import broker_check, database_check
 from services.runtime.process.settings import CommonSettings
 from services.runtime.process.worker import worker_app
+
+FOLLOW_SECONDS = 0.5
 
 Handler = Callable[[Any, RabbitMessage], Awaitable[None]]
 """Takes a command of its stage and the delivery that brought it."""
@@ -41,6 +47,8 @@ class StageApp:
     broker: RabbitBroker
     publisher: Publisher
     registry: CollectorRegistry
+    disk: DiskReserve
+    consumed: list[Consumption] = field(default_factory=list)
 
     @classmethod
     def create(cls, spec: StageSpec, settings: CommonSettings, *, connections: int) -> Self:
@@ -49,21 +57,27 @@ class StageApp:
         database_url = required_database_url(settings)
         engine = create_engine(database_url, pool_size=connections)
         broker = create_broker(settings, spec.service, [RabbitPrometheusMiddleware(registry=registry)])
-        return cls(spec, settings, database_url, engine, broker, Publisher(broker), registry)
+        publisher = Publisher(broker)
+        return cls(spec, settings, database_url, engine, broker, publisher, registry, disk_reserve(settings))
 
     def consume(self, handle: Handler, *, prefetch: int) -> None:
-        """Have ``handle`` called for each command of the stage, ``prefetch`` of them at a time."""
-        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher)])
+        """Have ``handle`` called for each command of the stage, ``prefetch`` of them at a time.
 
-        @router.subscriber(
+        While less than the reserve is free on a disk, no new ones are taken.
+        """
+        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher)])
+        subscriber = router.subscriber(
             passive_queue(topology.work_queue(self.spec.name)),
             channel=Channel(prefetch_count=prefetch, on_return_raises=True),
             ack_policy=AckPolicy.MANUAL,
             decoder=decode_as(self.spec.command),
         )
+
+        @subscriber
         async def on_command(command: Any, message: RabbitMessage) -> None:
             await handle(command, message)
 
+        self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage))
         self.broker.include_router(router)
 
     def app(
@@ -81,10 +95,24 @@ class StageApp:
                 if prepare is not None:
                     await prepare()
                 await declare_topology(self.settings.rabbitmq_url)
+                await asyncio.to_thread(self.disk.look)
+                for task in (self.disk.run(), self._follow_room()):
+                    stack.push_async_callback(cancel_all, supervise(asyncio.create_task(task, name="disk")))
                 for resource in resources:
                     await stack.enter_async_context(resource)
                 gc.freeze()  # what stands now stays, and need not be looked through again and again
                 yield
 
-        checks = {"broker": broker_check(self.broker), "database": database_check(self.engine)}
+        checks = {
+            "broker": broker_check(self.broker),
+            "database": database_check(self.engine),
+            "disk": self.disk.check,
+        }
         return worker_app(self.broker, lifespan, checks, self.registry)
+
+    async def _follow_room(self) -> None:
+        """Take commands while there is room for what comes of them."""
+        while True:
+            for consumption in self.consumed:
+                await consumption.follow()
+            await asyncio.sleep(FOLLOW_SECONDS)

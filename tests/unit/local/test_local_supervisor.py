@@ -136,3 +136,42 @@ def ignores_sigterm(pid: int | None) -> bool:
     with open(f"/proc/{pid}/status") as status:  # noqa: PTH123 - one line of /proc
         mask = next(line for line in status if line.startswith("SigIgn")).split()[1]
     return bool(int(mask, 16) & 1 << (signal.SIGTERM - 1))
+
+
+def test_nothing_is_started_before_there_is_room_on_the_disk_and_lines_say_so() -> None:
+    said: list[str] = []
+    short: list[str | None] = ["3 MiB are free", "3 MiB are free", None]
+    process = Sleeper("database", [])
+    supervisor = Supervisor(
+        [[process]], said.append, shortage=lambda: short.pop(0) if len(short) > 1 else short[0]
+    )
+    supervisor.start()
+    supervisor.stop()
+    assert process.launches == 1
+    assert said == [
+        "waiting for room on the disk before starting anything: 3 MiB are free",
+        "there is room on the disk again",
+    ]
+
+
+def test_what_needs_room_is_not_started_again_on_a_full_disk_and_all_else_is() -> None:
+    said: list[str] = []
+    shortage: list[str | None] = [None]
+    needy, other = Sleeper("broker", []), Sleeper("api", [])
+    needy.needs_room = True
+    supervisor = Supervisor([[needy, other]], said.append, shortage=lambda: shortage[0])
+    supervisor.start()
+    runner = threading.Thread(target=supervisor.run)
+    runner.start()
+    shortage[0] = "0 MiB are free"
+    for process in (needy, other):
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+    wait_until(
+        lambda: other.launches == 2 and "waiting for room on the disk before starting broker" in str(said)
+    )
+    assert needy.launches == 1
+    shortage[0] = None
+    wait_until(lambda: needy.launches == 2)
+    supervisor.stop()
+    runner.join()

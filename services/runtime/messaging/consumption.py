@@ -1,0 +1,50 @@
+"""Stops and resumes the consumption of a queue, while its deliveries in hand are worked on."""
+
+from collections.abc import Callable
+
+from faststream.rabbit.subscriber.usecase import RabbitSubscriber
+
+from services.runtime.errors import BROKER_ERRORS
+from services.runtime.process.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class Consumption:
+    """The consumer of a subscriber, cancelled while there is a ``reason`` to take nothing new.
+
+    Not FastStream's own ``stop``: it first waits for what is in hand, lets the deliveries that come meanwhile lie
+    unsettled on the channel for good, and only then cancels. Nor may deliveries wait in the handler: a broker
+    closes the channel of who holds one for half an hour, and counts each as a redelivery.
+    """
+
+    def __init__(self, subscriber: RabbitSubscriber, reason: Callable[[], str | None]) -> None:
+        self._subscriber = subscriber
+        self._reason = reason
+        self._is_paused = False
+
+    async def follow(self) -> None:
+        """Cancel or consume as the reason wants it now; to be called again and again."""
+        wanted = self._reason() is not None
+        if wanted == self._is_paused:
+            return
+        try:
+            await (self._pause() if wanted else self._resume())
+        except (*BROKER_ERRORS, RuntimeError) as error:  # tried again at the next call
+            log.info("consumption_unchanged", reason=str(error) or type(error).__name__)
+
+    async def _pause(self) -> None:
+        queue, tag = self._subscriber._queue_obj, self._subscriber._consumer_tag
+        if queue is None or tag is None:
+            return  # not started yet
+        await queue.cancel(tag)  # also one that the connection's loss took away is not restored then
+        self._is_paused = True
+        log.warning("consumption_paused", queue=queue.name, reason=self._reason())
+
+    async def _resume(self) -> None:
+        queue = self._subscriber._queue_obj
+        if queue is None:
+            return
+        self._subscriber._consumer_tag = await queue.consume(self._subscriber.consume)  # type: ignore[arg-type]
+        self._is_paused = False
+        log.info("consumption_resumed", queue=queue.name)
