@@ -1,0 +1,114 @@
+"""The state of a queue, as it shows over AMQP.
+
+A queue can be lost while its name stays: a stream or a quorum queue whose files are gone, or whose process ended
+on a full disk and does not start again. What was seen on RabbitMQ 3.10.8:
+
+| | passive declare | consume, ``basic.get`` | a publish |
+| --- | --- | --- | --- |
+| a stream without its coordinator's files | 404, "home node … is down or inaccessible" | the same | NO_ROUTE |
+| a stream whose writer met a full disk | **ok** | closes the connection, 541 | closes it, 541 or 506 |
+| a quorum queue without its Raft log | **ok**, with 0 and 0 | no answer | no confirm |
+| a quorum queue whose process ended | **ok**, with 0 and 0 | closes the connection, 541 | nack |
+| a quorum queue whose process hangs | **ok** after 250 ms, with 0 and 0 | no answer | no confirm |
+
+The management UI calls the second, third and last ``running``. So a stream is asked for its next message, and a
+quorum queue that says that it has neither messages nor consumers for one: what answers "empty" has written that
+down in its Raft log, and lives.
+"""
+
+import asyncio
+from enum import StrEnum
+
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity
+from aiormq.exceptions import ConnectionInternalError, ConnectionResourceError
+
+from contracts import topology
+from services.runtime.errors import BROKER_ERRORS
+from services.runtime.messaging.connection import broker_connection
+from services.runtime.process.asyncio_guards import is_cancelled
+
+ANSWER_SECONDS = 1.0
+"""A broker that answers at all answers within milliseconds; to a quorum queue that hangs it gives 250."""
+
+
+class QueueState(StrEnum):
+    """What is known of a queue."""
+
+    FINE = "fine"
+    MISSING = "missing"
+    """Nobody has declared it, or somebody deleted it: declared again, it is there."""
+    DOWN = "down"
+    """It stands in the broker's books and does not work: declared again, it is as it was."""
+    NOT_CONNECTED = "not connected"
+    """The broker does not answer, so nothing is known of its queues."""
+
+
+async def queue_state_at(rabbitmq_url: str, queue: topology.Queue) -> QueueState:
+    """Ask for the state of a queue on a connection of its own; raises nothing of the broker's."""
+    try:
+        async with broker_connection(rabbitmq_url) as connection:
+            return await queue_state(connection, queue)
+    except (*BROKER_ERRORS, RuntimeError):
+        return QueueState.NOT_CONNECTED
+
+
+async def queue_state(connection: AbstractConnection, queue: topology.Queue) -> QueueState:
+    """Ask for the state of a queue, within two seconds; raises nothing of the broker's.
+
+    Only on a connection that has no other use: a queue that is down closes it, or never answers, and what was asked
+    stays open. After anything but FINE it is to be closed. An alarm is not told: a connection that has not
+    published is not held up by one.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            channel = await connection.channel(publisher_confirms=False)
+        return await _state_on(channel, queue)
+    except (*BROKER_ERRORS, RuntimeError):  # RuntimeError: it is closed
+        return QueueState.NOT_CONNECTED
+    except asyncio.CancelledError:  # by aiormq, when its connection is lost
+        if is_cancelled():
+            raise
+        return QueueState.NOT_CONNECTED
+
+
+async def _state_on(channel: AbstractChannel, queue: topology.Queue) -> QueueState:
+    """Raises AMQPError or ConnectionError where the connection was lost."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await _ask(channel, queue)
+            await channel.close()
+    except TimeoutError:
+        return QueueState.DOWN  # and not the broker: it has just opened the channel
+    except ChannelNotFoundEntity as error:
+        return QueueState.DOWN if "down or inaccessible" in str(error) else QueueState.MISSING
+    except (ChannelClosed, ConnectionInternalError, ConnectionResourceError):
+        return QueueState.DOWN
+    return QueueState.FINE
+
+
+async def _ask(channel: AbstractChannel, queue: topology.Queue) -> None:
+    declared = await channel.get_queue(queue.name)
+    counts = declared.declaration_result
+    if queue.kind == "stream":
+        await _ask_for_next(channel, declared)
+    elif queue.kind == "quorum" and not counts.message_count and not counts.consumer_count:
+        await _ask_for_one(declared)
+
+
+async def _ask_for_next(channel: AbstractChannel, stream: AbstractQueue) -> None:
+    """Consume from the stream's end, and stop at once: the broker says "ok" before it has tried, so ask on."""
+    await channel.set_qos(prefetch_count=1)
+    consumer = await stream.consume(_ignore, arguments={"x-stream-offset": "next"})
+    await stream.cancel(consumer)
+
+
+async def _ask_for_one(queue: AbstractQueue) -> None:
+    """Ask for a message where there was none a moment ago; one that has come meanwhile is given back."""
+    message = await queue.get(fail=False)
+    if message is not None:
+        await message.nack(requeue=True)
+
+
+async def _ignore(message: AbstractIncomingMessage) -> None:
+    """A stream keeps what is delivered."""

@@ -1,0 +1,51 @@
+"""A queue that is lost while its name stays is told from one that is missing, and from a broker that is away."""
+
+import aio_pika
+import pytest
+
+from contracts import topology
+from services.runtime.messaging.connection import broker_connection
+from services.runtime.messaging.declare import declare_once
+from services.runtime.messaging.queue_state import QueueState, queue_state, queue_state_at
+from tests.support.lost_queues import lost_stream, stopped_queue
+from tests.support.virtual_host import PrivateVirtualHost
+
+pytestmark = pytest.mark.anyio
+
+PARSE = topology.work_queue("parse")
+RETRY = topology.retry_queue("parse", 5)
+
+
+async def test_queues_that_work_are_fine_and_keep_what_lies_in_them(vhost_url: str) -> None:
+    await declare_once(vhost_url)
+    async with broker_connection(vhost_url) as connection:
+        for queue in topology.queues():
+            assert await queue_state(connection, queue) is QueueState.FINE
+        channel = await connection.channel()
+        await channel.default_exchange.publish(aio_pika.Message(b"{}"), PARSE.name)
+        await channel.default_exchange.publish(aio_pika.Message(b"{}"), topology.LOG.name)
+        for _ in range(3):
+            assert await queue_state(connection, PARSE) is QueueState.FINE
+            assert await queue_state(connection, topology.LOG) is QueueState.FINE
+        kept = await (await channel.get_queue(PARSE.name)).get()
+        assert not kept.redelivered
+
+
+async def test_a_queue_whose_process_ended_is_down_though_the_broker_says_that_it_is_there(
+    private_broker: PrivateVirtualHost,
+) -> None:
+    await declare_once(private_broker.url)
+    with stopped_queue(private_broker, RETRY), lost_stream(private_broker, topology.LOG):
+        await declare_once(private_broker.url)  # which does not help
+        states = [await queue_state_at(private_broker.url, queue) for queue in (RETRY, PARSE, topology.LOG)]
+        assert states == [QueueState.DOWN, QueueState.FINE, QueueState.DOWN]
+    assert await queue_state_at(private_broker.url, RETRY) is QueueState.FINE
+
+
+async def test_a_queue_that_nobody_declared_is_missing(vhost_url: str) -> None:
+    assert await queue_state_at(vhost_url, PARSE) is QueueState.MISSING
+    assert await queue_state_at(vhost_url, topology.LOG) is QueueState.MISSING
+
+
+async def test_of_a_broker_that_is_away_nothing_is_known() -> None:
+    assert await queue_state_at("amqp://127.0.0.1:1/", PARSE) is QueueState.NOT_CONNECTED
