@@ -1,7 +1,7 @@
 """One EmbedChunks from beginning to end; safe to run twice, and at any point after a crash."""
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from faststream.rabbit.message import RabbitMessage
@@ -124,7 +124,8 @@ class EmbedCommandHandler:
             await remove_older_attempts(connection, attempt)
 
     def _embedded(self, attempt: DocumentAttempt, progress: Progress) -> StatusEvent:
-        took = datetime.now(UTC) - progress.started_at
+        # By the clocks of two processes, of which either may have been set meanwhile.
+        took = max(timedelta(0), datetime.now(UTC) - progress.started_at)
         return self.reporter.event(
             attempt,
             Status.EMBEDDED,

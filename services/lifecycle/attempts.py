@@ -1,7 +1,5 @@
 """Starts an attempt at a document: the first, after an upload, and each further one."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import stages
@@ -20,7 +18,7 @@ async def open_next_attempt(engine: AsyncEngine, document_id: str, *, ended: int
     deleted.
     """
     async with engine.begin() as connection:
-        attempt = await open_attempt(connection, document_id, ended, datetime.now(UTC))
+        attempt = await open_attempt(connection, document_id, ended)
     if attempt is None:
         raise Superseded(f"{document_id} attempt {ended}")
     return attempt

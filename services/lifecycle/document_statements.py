@@ -35,7 +35,7 @@ WITH reserved AS (SELECT document_id FROM upload_reservations WHERE document_id 
 stored AS (
   INSERT INTO documents (document_id, owner_id, filename, file_type, size, sha256, created_at, attempted_at,
     updated_at, status, status_attempt, message)
-  SELECT document_id, :owner_id, :filename, :file_type, :size, :sha256, :now, :now, :now, :status, 1, :message
+  SELECT document_id, :owner_id, :filename, :file_type, :size, :sha256, :now, now(), :now, :status, 1, :message
   FROM reserved ON CONFLICT DO NOTHING RETURNING document_id
 ),
 used AS (DELETE FROM upload_reservations old USING stored WHERE old.document_id = stored.document_id)
@@ -50,7 +50,7 @@ _OPEN_ATTEMPT = (
     .where(_THIS)
     .values(
         attempt=documents.c.attempt + 1,
-        attempted_at=bindparam("now"),
+        attempted_at=func.now(),  # by the clock that tells its age, which need not be that of this process
         commanded_at=None,
         outcome=None,
         outcome_published_at=None,
@@ -138,13 +138,11 @@ async def insert_uploaded(
     return Insertion(*row.one())
 
 
-async def open_attempt(
-    connection: AsyncConnection, document_id: str, ended: int, now: datetime
-) -> DocumentAttempt | None:
+async def open_attempt(connection: AsyncConnection, document_id: str, ended: int) -> DocumentAttempt | None:
     """Make the attempt after ``ended`` the current one; None unless that has ended and this was published."""
     if await connection.scalar(_LOCK_ENDED, {"key": document_id, "key_attempt": ended}) is None:
         return None
-    row = (await connection.execute(_OPEN_ATTEMPT, {"key": document_id, "now": now})).one()
+    row = (await connection.execute(_OPEN_ATTEMPT, {"key": document_id})).one()
     return DocumentAttempt(document_id, *row)
 
 

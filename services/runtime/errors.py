@@ -17,6 +17,16 @@ BROKER_ERRORS = (
     IncorrectState,
 )
 
+PASSING_STATES = frozenset(
+    (
+        "25006",  # read_only_sql_transaction: a standby; a database that its host locked as it was full
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+    )
+)
+"""Of PostgreSQL, beside those that psycopg counts as operational (a full disk or memory, a server that starts or
+stops, too many connections): these pass too, and have the class of a bug."""
+
 
 class Transient(StagecastError):
     """A failure that passes by itself; the same work may succeed later."""
@@ -39,7 +49,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, (Transient, OperationalError, InterfaceError, PoolTimeoutError, ObjectStoreError)):
         return True
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated
+        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in PASSING_STATES
     # MemoryError: once is bad luck. OSError: a disk that is full or gone, a file system that does not answer.
     return isinstance(error, (*BROKER_ERRORS, MemoryError))
 

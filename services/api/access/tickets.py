@@ -59,7 +59,8 @@ class Tickets:
                 tickets.c.owner_id,
                 tickets.c.scopes,
                 tickets.c.token_expires_at,
-                tickets.c.expires_at > func.now(),
+                # Nor later than a new one: the clock was set back since, and an old one would live so much longer.
+                tickets.c.expires_at.between(func.now(), func.now() + timedelta(seconds=TICKET_SECONDS)),
             )
         )
         async with self.engine.begin() as connection:

@@ -6,8 +6,11 @@ is not confirmed, nothing else would be. What is found missing of the topology i
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from itertools import cycle
+from time import monotonic
+from typing import TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractChannel
@@ -20,7 +23,13 @@ from services.runtime.process.logging import get_logger
 
 INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
-"""A probe may take so long before uploads are refused."""
+"""An answer to a probe may take so long before uploads are refused; twice as long as lately where that is more."""
+LONGEST_PATIENCE_SECONDS = 4.0
+"""Less than a publish waits for its confirm."""
+FORGETTING = 0.98
+"""So much of a longer patience is left after each answer: the tenth part after a hundred, in 20 s."""
+
+Answer = TypeVar("Answer")
 
 log = get_logger(__name__)
 
@@ -32,6 +41,7 @@ class Admission:
     rabbitmq_url: str
     _refusal: str | None = "not connected yet"
     _known: asyncio.Event = field(default_factory=asyncio.Event)
+    _patience: float = PATIENCE_SECONDS
 
     def check(self) -> None:
         """Raise Unavailable when a command would not be taken now."""
@@ -62,21 +72,36 @@ class Admission:
                 arguments={"x-max-length": 1},
             )
             for other in cycle(_other_queues()):
-                await self._ask(asyncio.ensure_future(_probe(channel, name, other)))
+                self._conclude(await self._probe(channel, name, other))
                 await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def _ask(self, probe: asyncio.Future[str | None]) -> None:
+    async def _probe(self, channel: AbstractChannel, name: str, other: topology.Queue) -> str | None:
+        """Return why commands would not be taken. Raises ChannelNotFoundEntity when somebody deleted a queue."""
+        await self._answered(channel.default_exchange.publish(aio_pika.Message(b""), name))
+        await self._answered(channel.get_queue(other.name))
+        for queue in topology.work_queues():
+            declared = (await self._answered(channel.get_queue(queue.name))).declaration_result
+            if (declared.message_count or 0) >= topology.MAX_WAITING_COMMANDS:
+                return f"{queue.name} is full"
+        return None
+
+    async def _answered(self, question: Coroutine[object, object, Answer]) -> Answer:
+        """Return the answer, and refuse work while it takes longer than is usual."""
+        asked, began = asyncio.ensure_future(question), monotonic()
         try:
-            done, _ = await asyncio.wait([probe], timeout=PATIENCE_SECONDS)
+            done, _ = await asyncio.wait([asked], timeout=self._patience)
             if not done:
                 self._conclude("it takes no messages just now")
-            await asyncio.wait([probe])
-            if probe.cancelled():
+                await asyncio.wait([asked])
+            if asked.cancelled():
                 # By aiormq, when its connection is lost; passed on, it would end ``run``, and refuse for ever.
                 raise ConnectionError("the connection was lost")
-            self._conclude(probe.result())
+            # A broker that is always so slow takes work all the same: to refuse and take it in turn helps nobody.
+            usual = max(2 * (monotonic() - began), self._patience * FORGETTING)
+            self._patience = min(max(usual, PATIENCE_SECONDS), LONGEST_PATIENCE_SECONDS)
+            return asked.result()
         finally:
-            probe.cancel()
+            asked.cancel()
 
     def _conclude(self, refusal: str | None) -> None:
         if refusal != self._refusal:
@@ -88,14 +113,3 @@ class Admission:
 def _other_queues() -> list[topology.Queue]:
     work = {queue.name for queue in topology.work_queues()}
     return [queue for queue in topology.queues() if queue.name not in work]
-
-
-async def _probe(channel: AbstractChannel, name: str, other: topology.Queue) -> str | None:
-    """Return why commands would not be taken. Raises ChannelNotFoundEntity when somebody deleted a queue."""
-    await channel.default_exchange.publish(aio_pika.Message(b""), name)
-    await channel.get_queue(other.name)
-    for queue in topology.work_queues():
-        waiting = (await channel.get_queue(queue.name)).declaration_result.message_count or 0
-        if waiting >= topology.MAX_WAITING_COMMANDS:
-            return f"{queue.name} is full"
-    return None

@@ -20,7 +20,7 @@ PREFILL = 2000
 """Entries before the end that a new ring begins with: those who come back after a restart are near the end."""
 PAUSE_SECONDS = 0.3
 FIRST_DELIVERY_SECONDS = 5.0
-FIND_SECONDS = 10.0
+FIND_SECONDS = 45.0
 CATCH_UP_SECONDS = 2.0
 
 log = get_logger(__name__)

@@ -73,7 +73,7 @@ export class Stream {
   }
 
   beat() {
-    const now = Date.now();
+    const now = performance.now(); // a clock that was set between two beats would be taken for their interval
     // The interval is a setting of the server that only its beats tell.
     if (this.beatAt) this.patience = Math.max(HEARTBEAT_MS, now - this.beatAt) * BEATS_MISSED;
     this.beatAt = now;
@@ -85,7 +85,7 @@ export class Stream {
   }
 
   watch() {
-    if (this.source?.readyState !== EventSource.OPEN || Date.now() - this.heardAt < this.patience) return;
+    if (this.source?.readyState !== EventSource.OPEN || Math.abs(Date.now() - this.heardAt) < this.patience) return;
     // Where beats come more seldom than thought, this must not go on at the same pace for ever.
     if (!this.beatAt) this.patience = Math.min(this.patience * 2, LONGEST_PATIENCE_MS);
     this.handlers.state("reconnecting");

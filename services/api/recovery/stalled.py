@@ -17,6 +17,7 @@ from services.lifecycle.document_attempt import locked_attempt
 from services.lifecycle.document_statements import count_resend
 from services.lifecycle.outcome import fail
 from services.lifecycle.status_reporter import StatusReporter
+from services.runtime.database.age import latest_past
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents
 from services.runtime.errors import Superseded
 from services.runtime.process.logging import get_logger
@@ -34,7 +35,8 @@ log = get_logger(__name__)
 
 async def resend_stalled(engine: AsyncEngine, reporter: StatusReporter, silence: timedelta) -> int:
     """Send the commands of stalled documents again, or fail them; return their number. Raises Unavailable."""
-    heard_at = func.greatest(
+    # What is told of by a clock that runs ahead must not keep a lost command waiting until the others are there.
+    heard_at = latest_past(
         documents.c.updated_at, documents.c.attempted_at, documents.c.commanded_at, documents.c.resent_at
     )
     query = (

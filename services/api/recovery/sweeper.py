@@ -21,6 +21,7 @@ from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
+from services.runtime.database.age import is_older
 from services.runtime.database.tables import (
     IS_ALIVE,
     IS_UPLOADED,
@@ -76,7 +77,7 @@ class Sweeper:
             documents.c.file_type,
             documents.c.size,
             is_reported,
-        ).where(documents.c.commanded_at.is_(None), documents.c.attempted_at < func.now() - self.grace)
+        ).where(documents.c.commanded_at.is_(None), is_older(documents.c.attempted_at, self.grace))
         rows = await self._read(query.where(documents.c.outcome.is_(None)))
         for *fields, was_reported in rows:
             attempt = DocumentAttempt(*fields)
@@ -89,7 +90,7 @@ class Sweeper:
         query = _uploaded(documents.c.attempt).where(
             documents.c.outcome.is_not(None),
             documents.c.outcome_published_at.is_(None),
-            documents.c.updated_at < func.now() - self.grace,
+            is_older(documents.c.updated_at, self.grace),
         )
         rows = await self._read(query)
         for document_id, attempt in rows:
@@ -106,7 +107,7 @@ class Sweeper:
         """Finish deletions that were marked and not finished; return their number."""
         rows = await self._read(
             select(documents.c.document_id, documents.c.owner_id, IS_UPLOADED).where(
-                documents.c.deleted_at < func.now() - self.grace
+                is_older(documents.c.deleted_at, self.grace)
             )
         )
         for document_id, owner_id, is_uploaded in rows:

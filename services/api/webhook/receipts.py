@@ -65,7 +65,9 @@ class Receipts:
             await connection.execute(receipt.on_conflict_do_nothing())
 
     async def _take(self, message_id: str | None, event: StatusEvent) -> StatusEvent | None:
-        is_free = _columns.claimed_until.is_(None) | (_columns.claimed_until < func.now())
+        # One that lasts for longer than any was made before the clock was set back.
+        is_live = _columns.claimed_until.between(func.now(), func.now() + CLAIM)
+        is_free = _columns.claimed_until.is_(None) | ~is_live
         take = (
             update(webhook_receipts)
             .where(_same(message_id, event), _columns.confirmed_at.is_(None), is_free)

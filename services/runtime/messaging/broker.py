@@ -10,6 +10,7 @@ from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchang
 from faststream.rabbit.schemas.queue import QueueType
 
 from contracts import topology
+from services.runtime.messaging.connection import CONNECT_SECONDS, broker_address
 from services.runtime.process.settings import CommonSettings
 
 
@@ -18,7 +19,8 @@ def create_broker(
 ) -> RabbitBroker:
     """Return a broker that raises when a message can't be routed, instead of losing it silently."""
     return RabbitBroker(
-        settings.rabbitmq_url,
+        broker_address(settings.rabbitmq_url),
+        timeout=CONNECT_SECONDS,  # else who takes a connection and says nothing is waited for for ever
         app_id=f"stagecast.{service}",
         default_channel=Channel(on_return_raises=True),
         graceful_timeout=settings.shutdown_seconds,

@@ -6,11 +6,21 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
+from yarl import URL
 
 from services.runtime.process.asyncio_guards import forget, is_cancelled
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 15.0
+"""Three answers, and as many more of TLS: also by a broker that takes two seconds for each."""
 CLOSE_SECONDS = 2.0
+HEARTBEAT_SECONDS = 15
+"""A connection that brings nothing for three of them is given up, within a minute; aiormq's own 60 took three."""
+
+
+def broker_address(rabbitmq_url: str) -> str:
+    """Return a broker's URL with our heartbeat, unless it says another one."""
+    url = URL(rabbitmq_url)
+    return rabbitmq_url if "heartbeat" in url.query else str(url.update_query(heartbeat=HEARTBEAT_SECONDS))
 
 
 @asynccontextmanager
@@ -24,7 +34,7 @@ async def broker_connection(
     that is to outlive the broker. And what closing raises in place of a cancellation would make it lost.
     """
     try:
-        connection = await aio_pika.connect(rabbitmq_url, timeout=seconds)
+        connection = await aio_pika.connect(broker_address(rabbitmq_url), timeout=seconds)
         try:
             yield connection
         finally:
