@@ -23,16 +23,20 @@ PART_BYTES = 5 * 1024 * 1024
 
 
 class ObjectStore:
-    """Documents' bytes. Methods raise ``obstore.exceptions.BaseError`` when the store is away."""
+    """Documents' bytes. Methods raise ``obstore.exceptions.BaseError`` or Unavailable when the store is away."""
 
     def __init__(self, url: str) -> None:
         self._store = _open(url)
         self._directory = (
             Path(self._store.prefix or "/", FOLDER) if isinstance(self._store, LocalStore) else None
         )
+        if self._directory is not None:
+            with suppress(OSError):  # of a file system that is read-only: what asks for the directory says so
+                self._directory.mkdir(exist_ok=True)
 
     async def put(self, document_id: str, body: AsyncIterator[bytes]) -> None:
         """Write an object as its bytes arrive; it appears whole or, when ``body`` raises, not at all."""
+        self._require_directory()
         await obstore.put_async(
             self._store, _key(document_id), body, chunk_size=PART_BYTES, use_multipart=True
         )
@@ -44,8 +48,7 @@ class ObjectStore:
         A copy has no name of its own, so that not even SIGKILL leaves it behind. Raises FileNotFoundError
         when there is no such object, Unavailable when none is there because their disk is gone.
         """
-        if self._directory is not None and not self._directory.is_dir():
-            raise Unavailable("object store", f"{self._directory} is gone")
+        self._require_directory()
         with await self._open(document_id) as file:
             yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
 
@@ -62,6 +65,7 @@ class ObjectStore:
 
     async def delete(self, document_id: str) -> None:
         """Remove an object, and what an upload of it that was killed has left; nothing where there is none."""
+        self._require_directory()
         with suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _key(document_id))
         for part in await self._parts(document_id):
@@ -74,6 +78,15 @@ class ObjectStore:
                 yield found["path"].removeprefix(f"{FOLDER}/")
         for part in await self._parts("*"):
             yield part.name.partition(PART_MARK)[0]
+
+    def _require_directory(self) -> None:
+        """Raise Unavailable where the directory is gone, as that of a disk which is not mounted.
+
+        What was written in its place would be lost behind the disk when that comes back, what was looked for there
+        taken for missing, and what was to be deleted would stay.
+        """
+        if self._directory is not None and not self._directory.is_dir():
+            raise Unavailable("object store", f"{self._directory} is gone")
 
     async def _parts(self, document_id: str) -> list[Path]:
         if self._directory is None:

@@ -7,14 +7,18 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from obstore.exceptions import BaseError as ObjectStoreError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.api.http.methods import allowed_methods
 from services.api.refusals import FieldError, Full, Invalid, Malformed, Refused, Unready
 from services.runtime.errors import NoRoom, Unavailable, is_transient
+from services.runtime.messaging.acknowledgement import describe
 from services.runtime.process.logging import get_logger
 from services.runtime.process.problem_details import PROBLEM_TYPE, problem_document
+
+OBJECTS_AWAY = "The store of the documents' bytes can't be used now; try again soon."
 
 log = get_logger(__name__)
 
@@ -33,10 +37,12 @@ def answer_to(error: Exception) -> JSONResponse:
         case NoRoom():
             return _answer_to_refused(Full())
         case Unavailable():
+            log.warning("dependency_unavailable", reason=str(error))
             return _answer_to_refused(Unready(f"The {error.dependency} does not answer; try again soon."))
     if is_transient(error):
-        log.warning("dependency_unavailable", reason=type(error).__name__)
-        return _answer_to_refused(Unready())
+        log.warning("dependency_unavailable", reason=describe(error))
+        is_of_objects = isinstance(error, ObjectStoreError)
+        return _answer_to_refused(Unready(OBJECTS_AWAY if is_of_objects else None))
     log.exception("request_failed", exc_info=error)
     return _problem(500, "Something went wrong here; it was logged.")
 

@@ -1,5 +1,6 @@
 """Logs: JSON lines, or colours at a terminal; each line carries what is bound to its context."""
 
+import asyncio
 import logging
 import sys
 
@@ -43,7 +44,27 @@ def configure_logging(settings: CommonSettings, service: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It logs each attempt to reach a broker that is away as an error; who tries says so, as what it is.
     logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
+    _route_faststream()
+    logging.getLogger("aio_pika.tools").addFilter(_is_no_lost_connection)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _route_faststream() -> None:
+    """Have it write lines like all others, which it does to a handler of its own, in another form."""
+    faststream = logging.getLogger("faststream")
+    faststream.handlers.clear()
+    faststream.propagate = True
+    faststream.addFilter(_is_no_lost_connection)
+
+
+def _is_no_lost_connection(record: logging.LogRecord) -> bool:
+    """Return whether a record tells of anything else than what a lost connection to the broker took with it.
+
+    Libraries log as an error that a delivery in hand was cancelled, which the broker delivers again, and that a
+    channel of it can't be closed any more.
+    """
+    is_cancellation = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return not is_cancellation and "ChannelInvalidStateError" not in record.getMessage()
 
 
 def _renderers(settings: CommonSettings) -> list[Processor]:
