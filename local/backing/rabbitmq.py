@@ -160,7 +160,10 @@ class PrivateBroker(ManagedProcess):
             mapper = shutil.which("epmd") or "/usr/bin/epmd"
             command = [mapper, "-address", "127.0.0.1", "-port", str(self.ports.epmd)]
             self._epmd = spawn(command, env=env, output=log)
-            return spawn([SERVER, "-noinput"], env=env, output=log, keep_open=self._keep_open)
+            # In its own directory, where it leaves what it dumps when it crashes.
+            return spawn(
+                [SERVER, "-noinput"], env=env, output=log, keep_open=self._keep_open, cwd=self.directory
+            )
 
     def _end_epmd(self) -> None:
         if self._epmd:

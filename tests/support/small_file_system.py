@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 MIB = 1 << 20
+
+
+class MayNotMount(Exception):
+    """This account, or this container, may not mount file systems."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,16 @@ class SmallFileSystem:
         return status.f_bavail * status.f_frsize
 
     def fill(self, leave: int = 0) -> None:
-        """Leave so many bytes free; 0 is the last byte."""
-        self.make_room()
-        if (size := self.free - leave) > 0:
-            with self._filler.open("wb") as filler:
-                os.posix_fallocate(filler.fileno(), 0, size)
+        """Leave so many bytes free; 0 is the last byte. To be repeated while others free what they have."""
+        with self._filler.open("ab") as filler:
+            size = filler.seek(0, os.SEEK_END) + self.free - leave
+            # Not by posix_fallocate alone, which frees all again where there is a byte too few.
+            while size > 0:
+                try:
+                    os.posix_fallocate(filler.fileno(), 0, size)
+                    break
+                except OSError:
+                    size -= os.statvfs(self.directory).f_frsize
 
     def make_room(self) -> None:
         """Free what was filled."""
@@ -42,13 +49,11 @@ class SmallFileSystem:
 
 @contextmanager
 def small_file_system(directory: Path, mib: int, options: str = "mode=1777") -> Iterator[SmallFileSystem]:
-    """Mount one of so many MiB at a directory; skips the test of who may not."""
+    """Mount one of so many MiB at a directory. Raises MayNotMount."""
     directory.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system that is small enough to fill")
     mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m,{options}", "stagecast-test", str(directory)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this container may not mount file systems")
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        raise MayNotMount("only root, in a container that may, can mount a file system that is easily filled")
     try:
         yield SmallFileSystem(directory)
     finally:

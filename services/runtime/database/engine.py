@@ -5,7 +5,7 @@ import time
 from functools import cache
 
 from pgvector.psycopg import register_vector_async
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError, ProgrammingError
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -86,7 +86,12 @@ def _ask_rested_connections(engine: Engine) -> None:
 
 
 async def _register(connection: AsyncConnection) -> None:
-    await register_vector_async(connection)
+    try:
+        await register_vector_async(connection)
+    except ProgrammingError as error:
+        if connection.broken:  # pgvector takes a question that was cut short for a database without its type
+            raise OperationalError("the connection was lost while it was opened") from error
+        raise
 
 
 def required_database_url(settings: CommonSettings) -> str:

@@ -1,11 +1,14 @@
 """Stops and resumes the consumption of a queue, while its deliveries in hand are worked on."""
 
+import time
 from collections.abc import Callable
 
 from faststream.rabbit.subscriber.usecase import RabbitSubscriber
 
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.process.logging import get_logger
+
+AGAIN_SECONDS = 2.0
 
 log = get_logger(__name__)
 
@@ -22,15 +25,18 @@ class Consumption:
         self._subscriber = subscriber
         self._reason = reason
         self._is_paused = False
+        self._not_before = 0.0
 
     async def follow(self) -> None:
         """Cancel or consume as the reason wants it now; to be called again and again."""
         wanted = self._reason() is not None
-        if wanted == self._is_paused:
+        if wanted == self._is_paused or time.monotonic() < self._not_before:
             return
         try:
             await (self._pause() if wanted else self._resume())
-        except (*BROKER_ERRORS, RuntimeError) as error:  # tried again at the next call
+        except (*BROKER_ERRORS, RuntimeError) as error:
+            # A queue that is down costs the connection each time that it is asked.
+            self._not_before = time.monotonic() + AGAIN_SECONDS
             log.info("consumption_unchanged", reason=str(error) or type(error).__name__)
 
     async def _pause(self) -> None:

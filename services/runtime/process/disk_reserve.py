@@ -5,6 +5,7 @@ under way may use the reserve up; what is new waits until there is room again.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ SHARE = 20
 INODES = 1000
 """Files that can still be made: an object store or a broker without any stands still as on a full disk."""
 INTERVAL_SECONDS = 1.0
+STEADY_SECONDS = 3.0
+"""There has to be room for so long before there is any again: a database that ends on a full disk makes some for a
+moment, and needs it when it comes back."""
 
 log = get_logger(__name__)
 
@@ -39,6 +43,7 @@ class DiskReserve:
     shortage: str | None = None
     """A sentence on what is short, for operators, or None."""
     _promised: int = field(default=0, init=False)
+    _short_at: float = field(default=float("-inf"), init=False)
     _spare: int = field(default=1 << 62, init=False)
 
     def look(self) -> str | None:
@@ -55,8 +60,12 @@ class DiskReserve:
             elif reserve and space.free_files is not None and space.free_files < INODES:
                 shortage = f"only {space.free_files} more files fit on the file system of {directory}"
         self._spare = min(above, default=1 << 62)
-        self.shortage = shortage
-        return shortage
+        now = time.monotonic()
+        if shortage is not None:
+            self._short_at, self.shortage = now, shortage
+        elif now - self._short_at >= STEADY_SECONDS:
+            self.shortage = None
+        return self.shortage
 
     def reserve_of(self, space: Space) -> int:
         """Return the bytes that are to stay free on a file system."""

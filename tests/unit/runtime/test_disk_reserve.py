@@ -60,7 +60,10 @@ def test_what_would_not_fit_is_refused_and_what_others_were_promised_counts() ->
         pass
 
 
-def test_while_it_is_short_nothing_is_promised_and_afterwards_all_is_again() -> None:
+def test_while_it_is_short_nothing_is_promised_and_afterwards_all_is_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.runtime.process.disk_reserve.STEADY_SECONDS", 0)
     disks = Disks({HERE: Space(1, GIB, 0)})
     disk = reserve(disks)
     with pytest.raises(NoRoom):
@@ -72,3 +75,10 @@ def test_while_it_is_short_nothing_is_promised_and_afterwards_all_is_again() -> 
     disk.require()
     with disk.promise(1):
         pass
+
+
+def test_room_for_a_moment_is_no_room_yet() -> None:
+    disks = Disks({HERE: Space(1, GIB, 0)})
+    disk = reserve(disks)
+    disks[HERE] = Space(1, GIB, GIB)
+    assert disk.look() is not None

@@ -1,0 +1,1 @@
+"""The services as they are, but for an embedder that needs no weights and starts in a second."""
