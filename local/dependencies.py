@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from local.backing import rabbitmq
+from local.backing.broker_repair import RepairedBroker
 from local.backing.broker_search import usual_broker
 from local.backing.data_dir import DataDir
 from local.backing.postgres import EmbeddedPostgres
-from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
 from local.processes.managed_process import ManagedProcess
+from local.up_settings import UpSettings
 from services.runtime.process.disk_reserve import DiskReserve, disk_reserve
 from services.runtime.process.disk_space import Space
-from services.runtime.process.settings import CommonSettings
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Dependencies:
         return f"starting; broker: {broker}, database: {database}"
 
 
-def find_dependencies(settings: CommonSettings, directory: DataDir) -> Dependencies:
+def find_dependencies(settings: UpSettings, directory: DataDir) -> Dependencies:
     """Decide where broker and database come from. Raises StartFailed when there can be no broker."""
     processes: list[ManagedProcess] = []
     rabbitmq_url = settings.rabbitmq_url if "rabbitmq_url" in settings.model_fields_set else usual_broker()
     management_url = None
     if rabbitmq_url is None:
-        broker = private_broker(directory, disk_reserve(settings))
+        broker = private_broker(directory, disk_reserve(settings), settings.broker_repair_seconds)
         rabbitmq_url, management_url = broker.url, broker.management_url
         processes.append(broker)
     database_url = settings.database_url
@@ -51,7 +51,7 @@ def find_dependencies(settings: CommonSettings, directory: DataDir) -> Dependenc
     return Dependencies(rabbitmq_url, database_url, management_url, tuple(processes))
 
 
-def private_broker(directory: DataDir, reserve: DiskReserve) -> PrivateBroker:
+def private_broker(directory: DataDir, reserve: DiskReserve, repair_seconds: float) -> RepairedBroker:
     """Return the private node of a data directory, not yet started. Raises StartFailed when it is not installed.
 
     Its own alarm stands at half of the reserve: what is under way can still end, and its housekeeping has the rest.
@@ -61,7 +61,13 @@ def private_broker(directory: DataDir, reserve: DiskReserve) -> PrivateBroker:
     own = directory.path / "rabbitmq"
     own.mkdir(mode=0o700, exist_ok=True)
     limit = reserve.reserve_of(Space.of(own)) // 2
-    return PrivateBroker(own, keep_open=(directory.lock,), disk_free_limit=limit or rabbitmq.DISK_FREE_LIMIT)
+    return RepairedBroker(
+        own,
+        keep_open=(directory.lock,),
+        disk_free_limit=limit or rabbitmq.DISK_FREE_LIMIT,
+        repair_seconds=repair_seconds,
+        has_room=lambda: reserve.look() is None,
+    )
 
 
 def without_password(url: str) -> str:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Self
 
 from contracts import stages
+from local.up_settings import UpSettings
 from services.api.api_settings import ApiSettings
 from services.runtime.process.settings import CommonSettings
 from services.runtime.process.worker_settings import WorkerSettings
@@ -13,8 +14,9 @@ from services.runtime.process.worker_settings import WorkerSettings
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """The settings of the API, and those of each worker by the name of its service."""
+    """Our own, those of the API, and those of each worker by the name of its service."""
 
+    up: UpSettings
     api: ApiSettings
     workers: Mapping[str, WorkerSettings]
 
@@ -26,9 +28,8 @@ class LocalSettings:
     @classmethod
     def read(cls) -> Self:
         """Read what each service will read; a wrong value leaves with status 2 before anything is started."""
-        return cls(
-            ApiSettings.read(), {service: worker_settings(service).read() for service in worker_names()}
-        )
+        workers = {service: worker_settings(service).read() for service in worker_names()}
+        return cls(UpSettings.read(), ApiSettings.read(), workers)
 
 
 def worker_names() -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def main(package: str = "services") -> int:
     os.umask(OTHERS)
     try:
         directory = DataDir(settings.api.data_dir).acquire()
-        dependencies = find_dependencies(settings.api, directory)
+        dependencies = find_dependencies(settings.up, directory)
         services = build_services(settings, dependencies, terminal, package)
     except StartFailed as failure:
         sys.stderr.write(f"{failure}\n")

@@ -151,6 +151,10 @@ class PrivateBroker(ManagedProcess):
         record.write_text(json.dumps(asdict(chosen)))
         return chosen
 
+    def remember_ports(self) -> None:
+        """Write the ports down, so that the next start in the directory has the same addresses."""
+        (self.directory / "ports.json").write_text(json.dumps(asdict(self.ports)))
+
     def _launch(self) -> subprocess.Popen[bytes]:
         self._end_epmd()
         env = self._environment()

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from local.failures import StartFailed
@@ -41,6 +42,18 @@ class ManagedProcess:
 
     def on_ready(self) -> None:
         """Do what is to be done once it is ready, safe to repeat; nothing unless a subclass says so."""
+
+    def mend(self, say: Callable[[str], None]) -> bool:
+        """Mend what starting again does not, called several times a second; return True when it was started anew.
+
+        Nothing unless a subclass does, which tells the person at the terminal by ``say``.
+        """
+        return False
+
+    @property
+    def ailing(self) -> bool:
+        """Something is amiss that ``mend`` may have to deal with: until then a start is not given up."""
+        return False
 
     @property
     def pid(self) -> int | None:

@@ -50,6 +50,7 @@ class Supervisor:
         self._stopping = False
         self._hurried = False
         self._asked = 0.0
+        self._within = 0.0
         self._deadline = 0.0
         self._restarts = {process.name: Restarts() for layer in layers for process in layer}
 
@@ -79,6 +80,7 @@ class Supervisor:
             if self._to_stop():
                 raise Interrupted
             time.sleep(LOOK_EVERY)
+        self._within = within
         self._deadline = time.monotonic() + within
         started = [process for layer in self._layers for process in layer if process.head_start]
         for process in started:
@@ -99,7 +101,7 @@ class Supervisor:
             waiting = [process for process in waiting if not (process.running and process.ready())]
             if not waiting:
                 break
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > self._deadline and not any(process.ailing for process in started):
                 raise StartFailed(waiting[0].why_not())
             time.sleep(LOOK_EVERY)
         for process in processes:
@@ -113,6 +115,9 @@ class Supervisor:
 
     def _look_after(self, processes: Sequence[ManagedProcess], *, patient: bool) -> None:
         for process in processes:
+            if process.mend(self._say):
+                self._restarts[process.name] = Restarts()
+                self._deadline = time.monotonic() + self._within
             restarts = self._restarts[process.name]
             if process.running:
                 restarts.note_running()
@@ -136,7 +141,8 @@ class Supervisor:
     def _note_death(self, process: ManagedProcess, restarts: "Restarts", *, patient: bool) -> None:
         process.sweep()
         status = process.exit_status or 0
-        if not patient and (status == WRONG_SETTING or restarts.count >= ATTEMPTS_TO_BECOME_READY - 1):
+        is_tried_out = restarts.count >= ATTEMPTS_TO_BECOME_READY - 1 and not process.ailing
+        if not patient and (status == WRONG_SETTING or is_tried_out):
             raise StartFailed(process.why_not())
         delay = restarts.schedule()
         self._say(f"{process.name} ended {describe_exit(status)}; it is started again in {delay:g} s")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from local.local_settings import worker_names, worker_settings
+from local.up_settings import UpSettings
 from services.api.api_settings import ApiSettings
 from services.runtime.process.settings import CommonSettings
 
@@ -44,7 +45,7 @@ def test_the_example_file_lists_every_setting_once() -> None:
     listed = re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE)
     of_compose = re.findall(r"\$\{(\w+):-", (ROOT / "compose.yaml").read_text())
     assert sorted(listed) == sorted(
-        {*of_compose, *(name for each in CLASSES.values() for name in names_of(each))}
+        {*of_compose, *names_of(UpSettings), *(name for each in CLASSES.values() for name in names_of(each))}
     )
 
 

@@ -1,0 +1,161 @@
+"""The repair of a private broker that has lost what it kept: another one takes its place.
+
+A disk that is filled to its last byte can cost RabbitMQ the log of its coordinator of streams: the stream of events
+is down from then on, whatever is done. Other damage keeps the node from starting at all. The database knows which
+documents are unfinished, so an empty broker goes on with them; what lay in the old one is set aside, never removed.
+"""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local.backing.loss_evidence import Deaths, DownQueue
+from local.backing.lost_queues import lost_queue
+from local.backing.rabbitmq import DISK_FREE_LIMIT, PrivateBroker
+from local.processes.ports import is_free
+from local.processes.spawn import describe_exit
+
+REPAIR_SECONDS = 60.0
+LOOKS = 12
+"""Times that the broker is asked in that time while a queue is down."""
+LOOKS_WHILE_FINE = 4
+SAID_AFTER = 3
+"""Looks before the person at the terminal hears of it: a stream is down for some seconds after each start."""
+
+Say = Callable[[str], None]
+
+
+class RepairedBroker(PrivateBroker):
+    """A node that is replaced when a queue of ours stays down, or it never comes up, for ``repair_seconds``.
+
+    Where the queue was fine since the node's start, the node is first started again, which costs nothing.
+    Never while the disk has no room, while it is in alarm, recovers or does not answer: it may only be slow then.
+    The time doubles with each repair; 0 is never. Where an empty directory does not help, the old one is put back.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        keep_open: tuple[int, ...] = (),
+        disk_free_limit: int = DISK_FREE_LIMIT,
+        repair_seconds: float = REPAIR_SECONDS,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        super().__init__(directory, keep_open=keep_open, disk_free_limit=disk_free_limit)
+        self._seconds = repair_seconds
+        self._has_room = has_room
+        self._down = DownQueue()
+        self._deaths = Deaths()
+        self._ended: subprocess.Popen[bytes] | None = None
+        self._next_look = 0.0
+        self._aside: Path | None = None
+        self._is_spent = not repair_seconds
+
+    @property
+    def ailing(self) -> bool:
+        """Something speaks for a loss, and may lead to a repair."""
+        return not self._is_spent and bool(self._down.queue or self._deaths.times or self._aside)
+
+    def mend(self, say: Say) -> bool:
+        """Look after the node, and start it or another one anew when that is needed; then return True."""
+        now = time.monotonic()
+        if self._is_spent:
+            return False
+        if self.running:
+            self._look(now, say)
+            if self._down.is_lasting(now, self._seconds):
+                return self._repair_queue(say)
+        elif self._process is not self._ended:
+            self._ended = self._process
+            if self._aside is not None:
+                return self._put_back(say)
+            self._deaths.note(now, counts=self._is_unexplained())
+            if self._deaths.is_lasting(now, self._seconds):
+                return self._replace("it has not come up", say)
+        return False
+
+    def _look(self, now: float, say: Say) -> None:
+        if now < self._next_look:
+            return
+        self._next_look = now + self._seconds / (LOOKS if self._down.queue else LOOKS_WHILE_FINE)
+        if not self.ready():
+            self._down.note(None, self.pid, now)
+            return
+        self._deaths.clear()
+        self._aside = None
+        lost = lost_queue(self.url, self.management_url) if self._has_room() else None
+        self._down.note(lost, self.pid, now)
+        if self._down.sightings == SAID_AFTER:
+            say(
+                f"{lost} is down; if it stays so for {self._seconds:g} s, the broker is repaired (docs/repair.md)"
+            )
+
+    def _repair_queue(self, say: Say) -> bool:
+        if self._down.was_fine:
+            say(f"{self._down.queue} has been down for {self._seconds:g} s: the broker is started again")
+            self._down = DownQueue()
+            self.stop()
+            self.launch()
+            return True
+        return self._replace(f"{self._down.queue} has been down", say)
+
+    def _is_unexplained(self) -> bool:
+        """Return whether only its files can have ended the node: no signal, no lack of room, no taken port."""
+        return bool(
+            (self.exit_status or 0) > 0
+            and self._has_room()
+            and all(
+                is_free(port) for port in (self.ports.amqp, self.ports.management, self.ports.distribution)
+            )
+        )
+
+    def _replace(self, what: str, say: Say) -> bool:
+        say(
+            f"the broker has lost what it kept: {what} for {self._seconds:g} s, though there is room on the disk"
+        )
+        self.stop()
+        try:
+            self._aside = self._set_aside()
+        except OSError as error:  # a mount, perhaps
+            say(
+                f"{self.directory} can't be set aside ({error.strerror}): stop Stagecast, and empty it yourself"
+            )
+            self._is_spent = True
+        else:
+            say(f"its directory is set aside as {self._aside}, and a new broker takes its place")
+            say(
+                "documents under way are sent again by themselves; docs/repair.md tells what else lay in there"
+            )
+            say(f"once nothing of it is missed: rm -r {self._aside}")
+        self._begin_anew()
+        return True
+
+    def _set_aside(self) -> Path:
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = self.directory.with_name(f"{self.directory.name}.lost-{moment}")
+        self.directory.rename(aside)
+        self.directory.mkdir(mode=0o700)
+        self.remember_ports()
+        return aside
+
+    def _put_back(self, say: Say) -> bool:
+        """Take the old directory again: the new one did not help, so it was not what the old one kept."""
+        assert self._aside is not None  # noqa: S101 - asked before
+        how = describe_exit(self.exit_status or 0)
+        self.kill()
+        shutil.rmtree(self.directory)
+        self._aside.rename(self.directory)
+        say(f"the new broker ended {how} before it came up, so it was not what the old one kept")
+        say(f"{self._aside} is {self.directory} again")
+        self._aside, self._is_spent = None, True
+        self._begin_anew()
+        return True
+
+    def _begin_anew(self) -> None:
+        self._down, self._deaths = DownQueue(), Deaths()
+        self._seconds *= 2
+        self.launch()

@@ -1,0 +1,60 @@
+"""``make up`` on the directory of a private broker that has lost its log."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts import topology
+from local.backing.lost_queues import lost_queue
+from local.backing.rabbitmq import NodePorts, PrivateBroker, running_url
+from services.runtime.messaging.declare import declare_once
+from services.runtime.messaging.queue_state import QueueState, queue_state_at
+from tests.support.fakes.waiting import wait_until
+from tests.support.up_command import System
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="stagecast-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def ports(directory: Path) -> NodePorts:
+    """Those of a node that has stopped in order, and has lost what its coordinator of streams knew."""
+    broker = PrivateBroker(directory / "rabbitmq")
+    broker.start()
+    asyncio.run(declare_once(broker.url))
+    assert lost_queue(broker.url, broker.management_url) == ""
+    broker.stop()
+    broker.ports.release()
+    (node,) = (directory / "rabbitmq" / "mnesia").glob("*@localhost")
+    shutil.rmtree(node / "coordination")
+    return broker.ports
+
+
+def test_a_start_with_a_lost_log_sets_the_broker_aside_and_goes_on_with_a_new_one(
+    directory: Path, ports: NodePorts, database_url: str
+) -> None:
+    system = System(directory, RABBITMQ_URL="", DATABASE_URL=database_url, BROKER_REPAIR_SECONDS="4")
+    try:
+        system.await_line(f"{topology.LOG.name} has been down for 4 s")
+        system.await_line("rm -r ")
+        wait_until(lambda: running_url(directory / "rabbitmq"), within=40)
+        url = f"amqp://guest:guest@127.0.0.1:{ports.amqp}/"
+        assert running_url(directory / "rabbitmq") == url
+        (aside,) = directory.glob("rabbitmq.lost-*")
+        assert (aside / "mnesia").exists()
+        assert system.said(f"rm -r {aside}$")
+        wait_until(lambda: asyncio.run(queue_state_at(url, topology.LOG)) is QueueState.MISSING)
+        asyncio.run(declare_once(url))
+        system.await_up()
+    finally:
+        assert system.ends(signal.SIGINT) == 0
+    assert system.left_over() == []
