@@ -10,7 +10,7 @@ WORKDIR /srv/stagecast
 RUN useradd --system --uid 10001 --home-dir /srv/stagecast stagecast \
     && install -d -o stagecast -g stagecast /var/lib/stagecast /var/lib/stagecast/objects
 ENV DATA_DIR=/var/lib/stagecast
-# Asks the service inside its container.
+# Asks the service inside its container whether it could work. Who kills what is unhealthy should ask /healthz instead.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=6 CMD ["python", "-S", "-c", "\
 import http.client, os, sys; \
 probe = http.client.HTTPConnection('127.0.0.1', int(os.environ['HEALTH_PORT']), timeout=4); \

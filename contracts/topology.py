@@ -156,6 +156,19 @@ def work_queues() -> list[Queue]:
     return [work_queue(spec.name) for spec in stages.STAGES]
 
 
+def queues_of(spec: stages.StageSpec) -> list[Queue]:
+    """The queues without which a stage can't work: of its commands, what becomes of them, and what it says."""
+    following = stages.following(spec)
+    return [
+        LOG,
+        work_queue(spec.name),
+        *([work_queue(following.name)] if following else []),
+        *(retry_queue(spec.name, seconds) for seconds in RETRY_SECONDS),
+        dead_letter_queue(spec.name),
+        DEAD_REPORT,
+    ]
+
+
 def queues() -> list[Queue]:
     """Every queue, in an order in which each exists before something is dead-lettered into it."""
     names = [spec.name for spec in stages.STAGES]

@@ -4,10 +4,13 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from faststream.rabbit import RabbitBroker
 
+from contracts import topology
 from services.api.access.caller import Access, refuse_unprotected
 from services.api.access.tickets import Tickets, run_ticket_expiry
 from services.api.access.tokens import create_tokens
@@ -51,7 +54,8 @@ from services.runtime.database.engine import create_engine, required_database_ur
 from services.runtime.database.migrate import migrate_when_up
 from services.runtime.errors import Unavailable
 from services.runtime.messaging.broker import create_broker
-from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.broker_watch import BrokerWatch
+from services.runtime.messaging.declare import declare_once, declare_topology
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.background import cancel_all, supervise
@@ -68,8 +72,8 @@ def create_parts(settings: ApiSettings) -> Parts:
     database_url = required_database_url(settings)
     engine = create_engine(database_url, pool_size=15)
     broker = create_broker(settings, "api")
-    admission = Admission(settings.rabbitmq_url)
-    publisher = Publisher(broker, patience_seconds=PATIENCE_SECONDS, refuse=admission.check)
+    watch = BrokerWatch.of(settings.rabbitmq_url, topology.queues(), declare_once)
+    publisher = _publisher(broker, watch)
     reporter = StatusReporter(publisher, "api")
     objects = ObjectStore(settings.object_store_url)
     rates = Rates(settings)
@@ -87,10 +91,10 @@ def create_parts(settings: ApiSettings) -> Parts:
         event_log=event_log,
         hub=Hub(event_log, _stream_limits(settings)),
         projector=projector,
-        uploads=Uploads(engine, objects, reporter, admission, disk, settings.upload_seconds),
+        uploads=Uploads(engine, objects, reporter, Admission(watch), disk, settings.upload_seconds),
         deletion=Deletion(engine, objects, publisher),
         webhook=Webhook(engine, publisher, Receipts(engine), disk),
-        query_embedder=QueryEmbedder(settings.rabbitmq_url),
+        query_embedder=_query_embedder(settings, watch),
         access=Access(
             create_tokens(settings),
             Tickets(engine),
@@ -99,10 +103,19 @@ def create_parts(settings: ApiSettings) -> Parts:
         ),
         producers=Producers.of(settings),
         rates=rates,
-        admission=admission,
+        watch=watch,
         disk=disk,
         dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
     )
+
+
+def _publisher(broker: RabbitBroker, watch: BrokerWatch) -> Publisher:
+    """Refuses an event at once while it would not reach the log."""
+    return Publisher(broker, patience_seconds=PATIENCE_SECONDS, refuse=partial(watch.require, topology.LOG))
+
+
+def _query_embedder(settings: ApiSettings, watch: BrokerWatch) -> QueryEmbedder:
+    return QueryEmbedder(settings.rabbitmq_url, refuse=partial(watch.require, topology.QUERY))
 
 
 def _stream_limits(settings: ApiSettings) -> StreamLimits:
@@ -132,7 +145,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         session_routes,
     ):
         app.include_router(routes.router)
-    app.include_router(operations_router(parts.broker, parts.engine, parts.disk))
+    app.include_router(operations_router(parts))
     app.include_router(asyncapi_router(settings))
     app.include_router(docs_router(app))
     app.include_router(page_router())
@@ -171,7 +184,7 @@ async def _await_opening(parts: Parts) -> None:
     try:
         async with asyncio.timeout(START_SECONDS):
             await parts.event_log.opened()
-            await parts.admission.opened()
+            await parts.watch.queues.known()
     except TimeoutError as error:
         raise Unavailable("broker", "the log can't be read") from error
 
@@ -187,7 +200,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         supervise(asyncio.create_task(parts.event_log.run(), name="log")),
         supervise(asyncio.create_task(parts.projector.run(), name="projector")),
         supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
-        supervise(asyncio.create_task(parts.admission.run(), name="admission")),
+        supervise(asyncio.create_task(parts.watch.run(), name="broker watch")),
+        supervise(asyncio.create_task(parts.watch.queues.run(), name="queue watch")),
         supervise(asyncio.create_task(parts.disk.run(), name="disk")),
         supervise(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
     ]

@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.caller import Access
 from services.api.api_settings import ApiSettings
-from services.api.documents.admission import Admission
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
 from services.api.http.rates import Rates
@@ -19,6 +18,7 @@ from services.api.stream.hub import Hub
 from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
 from services.lifecycle.status_reporter import StatusReporter
+from services.runtime.messaging.broker_watch import BrokerWatch
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.process.disk_reserve import DiskReserve
 
@@ -43,6 +43,6 @@ class Parts:
     access: Access
     producers: Producers
     rates: Rates
-    admission: Admission
+    watch: BrokerWatch
     disk: DiskReserve
     dead_letters: DeadLetterQueues

@@ -28,7 +28,9 @@ PREFETCH = 12
 
 def create_app(settings: EmbedderSettings, model: EmbeddingModel | None = None) -> AsgiFastStream:
     """Wire the embedder, with ``model`` in place of that of the settings; connections open in its lifespan."""
-    stage = StageApp.create(stages.named("embed"), settings, connections=PREFETCH + 2)
+    stage = StageApp.create(
+        stages.named("embed"), settings, connections=PREFETCH + 2, also_needs=(topology.QUERY,)
+    )
     model = model or load_model(settings.embedding_model, threads=settings.embed_threads)
     handler = EmbedCommandHandler(
         engine=stage.engine,

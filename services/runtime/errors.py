@@ -33,11 +33,15 @@ class Transient(StagecastError):
 
 
 class Unavailable(Transient):
-    """``dependency`` (``broker``, ``database``, ``object store`` or ``embedder``) does not answer."""
+    """``dependency`` (``broker``, ``database``, ``object store`` or ``embedder``) does not answer.
 
-    def __init__(self, dependency: str, reason: str) -> None:
+    Or it does and would take nothing: then ``told``, without a full stop, says so to who asked.
+    """
+
+    def __init__(self, dependency: str, reason: str, told: str | None = None) -> None:
         super().__init__(f"the {dependency} does not answer: {reason}")
         self.dependency = dependency
+        self.told = told or f"The {dependency} does not answer"
 
 
 class NoRoom(Transient):

@@ -38,7 +38,7 @@ def answer_to(error: Exception) -> JSONResponse:
             return _answer_to_refused(Full())
         case Unavailable():
             log.warning("dependency_unavailable", reason=str(error))
-            return _answer_to_refused(Unready(f"The {error.dependency} does not answer; try again soon."))
+            return _answer_to_refused(Unready(f"{error.told}; try again soon."))
     if is_transient(error):
         log.warning("dependency_unavailable", reason=describe(error))
         is_of_objects = isinstance(error, ObjectStoreError)

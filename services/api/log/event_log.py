@@ -77,6 +77,10 @@ class EventLog:
         """Wait until the end of the log is known."""
         await self._opened.wait()
 
+    async def check(self) -> str | None:
+        """Return why the log can't be read just now, or None, as a check of readiness."""
+        return None if self._attached.is_set() else "can't be read just now"
+
     async def read(self, after: Position, limit: int = SLICE_ENTRIES) -> Slice:
         """Return at most ``limit`` entries after a position; none at the head. Raises broker errors for old ones.
 

@@ -1,6 +1,7 @@
 """Has search queries embedded by the embedders, so that the API needs no model."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import aio_pika
@@ -13,6 +14,8 @@ from contracts.commands import EmbedQuery, QueryEmbedding
 from services.runtime.errors import BROKER_ERRORS, Unavailable
 
 ANSWER_SECONDS = 10.0
+REFUSED_SECONDS = 0.5
+"""An alarm is noticed so soon after it began."""
 REPLY_TO = "amq.rabbitmq.reply-to"
 
 
@@ -22,15 +25,29 @@ class QueryEmbedder:
     Beside FastStream's ``broker.request``, which a lock lets through one at a time.
     """
 
-    def __init__(self, rabbitmq_url: str) -> None:
+    def __init__(self, rabbitmq_url: str, *, refuse: Callable[[], None]) -> None:
+        """``refuse`` raises Unavailable while the broker is known to take no query."""
         self._url = rabbitmq_url
+        self._refuse = refuse
         self._waiting: dict[str, asyncio.Future[QueryEmbedding]] = {}
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
 
     async def embed(self, query: str) -> QueryEmbedding:
-        """Return the embedding of a query; raises Unavailable when no embedder answers in time."""
+        """Return the embedding of a query; raises Unavailable when no embedder answers in time, or none would."""
+        asked = asyncio.ensure_future(self._answer_to(query))
+        try:
+            while not asked.done():
+                self._refuse()  # also while it waits: nobody answers through a broker that stopped since
+                await asyncio.wait([asked], timeout=REFUSED_SECONDS)
+            return await asked
+        except BROKER_ERRORS as error:
+            raise Unavailable("embedder", "no answer in time") from error
+        finally:
+            asked.cancel()
+
+    async def _answer_to(self, query: str) -> QueryEmbedding:
         correlation_id = str(uuid4())
         answer: asyncio.Future[QueryEmbedding] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = answer
@@ -38,8 +55,6 @@ class QueryEmbedder:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._ask(query, correlation_id)
                 return await answer
-        except BROKER_ERRORS as error:
-            raise Unavailable("embedder", "no answer in time") from error
         finally:
             del self._waiting[correlation_id]
 

@@ -13,6 +13,7 @@ from services.runtime.process.asyncio_guards import forget, is_cancelled
 CONNECT_SECONDS = 15.0
 """Three answers, and as many more of TLS: also by a broker that takes two seconds for each."""
 CLOSE_SECONDS = 2.0
+UNBLOCKED_SECONDS = 0.05
 HEARTBEAT_SECONDS = 15
 """A connection that brings nothing for three of them is given up, within a minute; aiormq's own 60 took three."""
 
@@ -47,6 +48,21 @@ async def broker_connection(
         if type(error) is Exception:
             raise ConnectionError("the broker hung up") from error
         raise
+
+
+async def is_blocked(connection: AbstractConnection) -> bool:
+    """Return whether the broker has said on this connection that it takes no messages: its memory or disk is short.
+
+    It says so to a connection that has published since, and to no other.
+    """
+    if connection.transport is None:
+        return False
+    try:
+        async with asyncio.timeout(UNBLOCKED_SECONDS):
+            await connection.transport.connection.ready()
+    except TimeoutError:
+        return True
+    return False
 
 
 async def _close(connection: AbstractConnection) -> None:

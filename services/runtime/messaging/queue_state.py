@@ -17,7 +17,9 @@ down in its Raft log, and lives.
 """
 
 import asyncio
+from dataclasses import dataclass
 from enum import StrEnum
+from time import monotonic
 
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity
@@ -30,6 +32,9 @@ from services.runtime.process.asyncio_guards import is_cancelled
 
 ANSWER_SECONDS = 1.0
 """A broker that answers at all answers within milliseconds; to a quorum queue that hangs it gives 250."""
+CHANNEL_SECONDS = 4.0
+TIMES_SLOWER = 6
+"""The answers on a queue may take so many times as long as that on the channel: a slow broker's queues are fine."""
 
 
 class QueueState(StrEnum):
@@ -44,6 +49,14 @@ class QueueState(StrEnum):
     """The broker does not answer, so nothing is known of its queues."""
 
 
+@dataclass(frozen=True)
+class QueueReport:
+    """A queue's state, and how many messages wait in it where that is known."""
+
+    state: QueueState
+    waiting: int = 0
+
+
 async def queue_state_at(rabbitmq_url: str, queue: topology.Queue) -> QueueState:
     """Ask for the state of a queue on a connection of its own; raises nothing of the broker's."""
     try:
@@ -54,46 +67,54 @@ async def queue_state_at(rabbitmq_url: str, queue: topology.Queue) -> QueueState
 
 
 async def queue_state(connection: AbstractConnection, queue: topology.Queue) -> QueueState:
-    """Ask for the state of a queue, within two seconds; raises nothing of the broker's.
+    """Ask for the state of a queue, as ``look_at_queue``."""
+    return (await look_at_queue(connection, queue)).state
+
+
+async def look_at_queue(connection: AbstractConnection, queue: topology.Queue) -> QueueReport:
+    """Ask for a queue's state and what waits in it, within a bound; raises nothing of the broker's.
 
     Only on a connection that has no other use: a queue that is down closes it, or never answers, and what was asked
     stays open. After anything but FINE it is to be closed. An alarm is not told: a connection that has not
     published is not held up by one.
     """
+    began = monotonic()
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(CHANNEL_SECONDS):
             channel = await connection.channel(publisher_confirms=False)
-        return await _state_on(channel, queue)
+        return await _look_on(channel, queue, ANSWER_SECONDS + TIMES_SLOWER * (monotonic() - began))
     except (*BROKER_ERRORS, RuntimeError):  # RuntimeError: it is closed
-        return QueueState.NOT_CONNECTED
+        return QueueReport(QueueState.NOT_CONNECTED)
     except asyncio.CancelledError:  # by aiormq, when its connection is lost
         if is_cancelled():
             raise
-        return QueueState.NOT_CONNECTED
+        return QueueReport(QueueState.NOT_CONNECTED)
 
 
-async def _state_on(channel: AbstractChannel, queue: topology.Queue) -> QueueState:
+async def _look_on(channel: AbstractChannel, queue: topology.Queue, seconds: float) -> QueueReport:
     """Raises AMQPError or ConnectionError where the connection was lost."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await _ask(channel, queue)
+        async with asyncio.timeout(seconds):
+            waiting = await _ask(channel, queue)
             await channel.close()
     except TimeoutError:
-        return QueueState.DOWN  # and not the broker: it has just opened the channel
+        return QueueReport(QueueState.DOWN)  # and not the broker: it has just opened the channel
     except ChannelNotFoundEntity as error:
-        return QueueState.DOWN if "down or inaccessible" in str(error) else QueueState.MISSING
+        is_down = "down or inaccessible" in str(error)
+        return QueueReport(QueueState.DOWN if is_down else QueueState.MISSING)
     except (ChannelClosed, ConnectionInternalError, ConnectionResourceError):
-        return QueueState.DOWN
-    return QueueState.FINE
+        return QueueReport(QueueState.DOWN)
+    return QueueReport(QueueState.FINE, waiting)
 
 
-async def _ask(channel: AbstractChannel, queue: topology.Queue) -> None:
+async def _ask(channel: AbstractChannel, queue: topology.Queue) -> int:
     declared = await channel.get_queue(queue.name)
-    counts = declared.declaration_result
+    waiting = declared.declaration_result.message_count or 0
     if queue.kind == "stream":
         await _ask_for_next(channel, declared)
-    elif queue.kind == "quorum" and not counts.message_count and not counts.consumer_count:
+    elif queue.kind == "quorum" and not waiting and not declared.declaration_result.consumer_count:
         await _ask_for_one(declared)
+    return waiting
 
 
 async def _ask_for_next(channel: AbstractChannel, stream: AbstractQueue) -> None:

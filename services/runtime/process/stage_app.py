@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -21,6 +21,7 @@ from services.runtime.database.engine import create_engine, required_database_ur
 from services.runtime.database.migrate import migrate_when_up
 from services.runtime.messaging.acknowledgement import acknowledging, decode_as
 from services.runtime.messaging.broker import create_broker, passive_queue
+from services.runtime.messaging.broker_watch import BrokerWatch
 from services.runtime.messaging.consumption import Consumption
 from services.runtime.messaging.declare import declare_topology
 from services.runtime.messaging.publisher import Publisher
@@ -48,17 +49,30 @@ class StageApp:
     publisher: Publisher
     registry: CollectorRegistry
     disk: DiskReserve
+    watch: BrokerWatch
     consumed: list[Consumption] = field(default_factory=list)
 
     @classmethod
-    def create(cls, spec: StageSpec, settings: CommonSettings, *, connections: int) -> Self:
-        """Make the clients of a stage's process, with a pool of so many connections to the database."""
+    def create(
+        cls,
+        spec: StageSpec,
+        settings: CommonSettings,
+        *,
+        connections: int,
+        also_needs: Sequence[topology.Queue] = (),
+    ) -> Self:
+        """Make the clients of a stage's process, with a pool of so many connections to the database.
+
+        Without the stage's queues, and those that it ``also_needs``, it is not ready.
+        """
         registry = CollectorRegistry()
         database_url = required_database_url(settings)
         engine = create_engine(database_url, pool_size=connections)
         broker = create_broker(settings, spec.service, [RabbitPrometheusMiddleware(registry=registry)])
         publisher = Publisher(broker)
-        return cls(spec, settings, database_url, engine, broker, publisher, registry, disk_reserve(settings))
+        disk = disk_reserve(settings)
+        watch = BrokerWatch.of(settings.rabbitmq_url, [*topology.queues_of(spec), *also_needs])
+        return cls(spec, settings, database_url, engine, broker, publisher, registry, disk, watch)
 
     def consume(self, handle: Handler, *, prefetch: int) -> None:
         """Have ``handle`` called for each command of the stage, ``prefetch`` of them at a time.
@@ -96,19 +110,28 @@ class StageApp:
                     await prepare()
                 await declare_topology(self.settings.rabbitmq_url)
                 await asyncio.to_thread(self.disk.look)
-                for task in (self.disk.run(), self._follow_room()):
-                    stack.push_async_callback(cancel_all, supervise(asyncio.create_task(task, name="disk")))
+                for name, task in self._background():
+                    stack.push_async_callback(cancel_all, supervise(asyncio.create_task(task, name=name)))
+                await self.watch.queues.known()
                 for resource in resources:
                     await stack.enter_async_context(resource)
                 gc.freeze()  # what stands now stays, and need not be looked through again and again
                 yield
 
         checks = {
-            "broker": broker_check(self.broker),
+            "broker": broker_check(self.broker, self.watch),
             "database": database_check(self.engine),
             "disk": self.disk.check,
         }
         return worker_app(self.broker, lifespan, checks, self.registry)
+
+    def _background(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        return [
+            ("disk", self.disk.run()),
+            ("room", self._follow_room()),
+            ("broker watch", self.watch.run()),
+            ("queue watch", self.watch.queues.run()),
+        ]
 
     async def _follow_room(self) -> None:
         """Take commands while there is room for what comes of them."""

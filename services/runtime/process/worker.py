@@ -9,7 +9,7 @@ from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.rabbit import RabbitBroker
 from prometheus_client import CollectorRegistry, make_asgi_app
 
-from services.runtime.process.health import Check, unready, unready_document
+from services.runtime.process.health import Check, Readiness, unready_document
 from services.runtime.process.problem_details import PROBLEM_TYPE, problem_document
 
 METHODS = ("GET", "HEAD")
@@ -35,6 +35,8 @@ def worker_app(
     broker: RabbitBroker, lifespan: Any, checks: Mapping[str, Check], registry: CollectorRegistry
 ) -> Worker:
     """The ASGI application of a worker: ``/healthz``, ``/readyz``, ``/metrics``."""
+    readiness = Readiness(checks, registry)
+    show = make_asgi_app(registry)
 
     @get
     async def healthz(scope: Any) -> AsgiResponse:
@@ -42,15 +44,19 @@ def worker_app(
 
     @get
     async def readyz(scope: Any) -> AsgiResponse:
-        reasons = await unready(checks)
+        reasons = await readiness.reasons()
         if reasons:
             return _json(503, unready_document(reasons), PROBLEM_TYPE)
         return _json(200, {"status": "ready"})
 
+    async def metrics(scope: Any, receive: Any, send: Any) -> None:
+        await readiness.reasons()
+        await show(scope, receive, send)
+
     routes: list[tuple[str, Any]] = [
         ("/healthz", healthz),
         ("/readyz", readyz),
-        ("/metrics", make_asgi_app(registry)),
+        ("/metrics", metrics),
     ]
     return Worker(broker, lifespan=lifespan, asgi_routes=routes, logger=None)
 

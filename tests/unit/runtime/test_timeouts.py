@@ -10,12 +10,12 @@ from contracts.topology import RETRY_SECONDS
 from services.api import app
 from services.api.__main__ import LAST_REQUESTS_SECONDS
 from services.api.api_settings import ApiSettings
-from services.api.documents import admission
 from services.api.documents.uploads import DATABASE_SECONDS
 from services.api.search.query_embedder import ANSWER_SECONDS
 from services.api.stream.hub import DRAIN_SECONDS, GOODBYE_SECONDS, STALL_SECONDS
 from services.api.stream.subscriber import COMMENT_SECONDS
 from services.parser.parser_settings import ParserSettings
+from services.runtime.messaging import broker_watch
 from services.runtime.messaging.connection import CONNECT_SECONDS, HEARTBEAT_SECONDS
 from services.runtime.messaging.publisher import CONFIRM_SECONDS, PATIENCE_SECONDS
 from services.runtime.process.background import AGAIN_SECONDS
@@ -37,7 +37,7 @@ HEALTHCHECK_SECONDS = float(re.findall(r"--timeout=(\d+)s", (ROOT / "Dockerfile"
             (CONNECT_SECONDS, 3 * HEARTBEAT_SECONDS, app.START_SECONDS), id="a connection to the broker"
         ),
         pytest.param(
-            (admission.PATIENCE_SECONDS, admission.LONGEST_PATIENCE_SECONDS, CONFIRM_SECONDS),
+            (broker_watch.PATIENCE_SECONDS, broker_watch.LONGEST_PATIENCE_SECONDS, CONFIRM_SECONDS),
             id="whether work is taken",
         ),
         pytest.param((DATABASE_SECONDS, ANSWER_SECONDS, API.request_seconds), id="a request"),
