@@ -14,10 +14,20 @@ def main() -> None:
     parser.add_argument("seconds", type=float, nargs="?", default=180)
     parser.add_argument("seed", type=int, nargs="?", default=secrets.randbelow(1_000_000))
     parser.add_argument("--real-model", action="store_true", help="embedders that take seconds to start")
+    parser.add_argument(
+        "--cut-rate", type=float, default=0.0, help="0.01: each hundredth connection, and piece"
+    )
     asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="stagecast-chaos-"))
     print(f"seed {asked.seed}; logs in {directory}", flush=True)  # noqa: T201 - the figures
-    verdict = Chaos(directory, asked.seed, asked.seconds, workers=2, real_model=asked.real_model).run()
+    verdict = Chaos(
+        directory,
+        asked.seed,
+        asked.seconds,
+        workers=2,
+        real_model=asked.real_model,
+        cut_rate=asked.cut_rate,
+    ).run()
     print(verdict)  # noqa: T201 - the figures
     sys.exit(1 if verdict.wrong else 0)
 

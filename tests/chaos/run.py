@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from local.backing.rabbitmq import PrivateBroker
 from tests.chaos.judgement import audit_of, catch_up, check_observer, check_webhook, judge, settle
 from tests.chaos.load import Load
 from tests.chaos.victims import Reaper, part, service
+from tests.support.faulty_network import FaultyNetwork, cutting, network_before
 from tests.support.system import System, following
 
 SETTINGS = {
@@ -67,6 +69,8 @@ class Chaos:
     """At least; a slow machine takes longer than ``seconds`` for them."""
     workers: int = 1
     real_model: bool = False
+    cut_rate: float = 0.0
+    """The part of connections, and of pieces that pass on them, to broker and database, that is cut meanwhile."""
 
     def run(self) -> Verdict:
         with ExitStack() as stack:
@@ -75,26 +79,30 @@ class Chaos:
             for started in (broker, database):
                 stack.callback(started.kill)
                 started.start()
-            system = self._system(broker.url, database.url)
+            urls = [broker.url, database.url]
+            networks = [stack.enter_context(network_before(url)) for url in urls] if self.cut_rate else []
+            system = self._system(*([network.url for network in networks] or urls))
             stack.callback(system.stop)
             names = ["api"] + [f"{kind}-{n}" for kind in ("embedder", "parser") for n in range(self.workers)]
             system.start(*names)
             # The API less often: while it is away nothing new can go wrong.
             victims = [service(system, name, 1 if name == "api" else 6 // self.workers) for name in names]
             victims += [part("broker", broker, 1), part("database", database, 2)]
-            return self._torment(system, Reaper(victims, random.Random(self.seed)))  # noqa: S311 - the same each time
+            reaper = Reaper(victims, random.Random(self.seed))  # noqa: S311 - the same each time
+            return self._torment(system, reaper, networks)
 
     def _system(self, rabbitmq_url: str, database_url: str) -> System:
         (self.directory / "system").mkdir()
         modules = {} if self.real_model else QUICK_EMBEDDER
         return System(self.directory / "system", rabbitmq_url, database_url, SETTINGS, modules=modules)
 
-    def _torment(self, system: System, reaper: Reaper) -> Verdict:
+    def _torment(self, system: System, reaper: Reaper, networks: Sequence[FaultyNetwork]) -> Verdict:
         load = Load(system, self.seed)
         with following(system) as observer:
             load.start()
             time.sleep(1)
-            reaper.reap(self.seconds, self.kills)
+            with cutting(self.cut_rate, *networks):
+                reaper.reap(self.seconds, self.kills)
             ended = time.monotonic()
             load.stop(reaper.revive)
             settled = settle(system, load, 150, reaper.revive)

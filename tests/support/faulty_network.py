@@ -5,7 +5,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,9 @@ Address = tuple[str, int] | Path
 
 @dataclass(eq=False)
 class FaultyNetwork:
-    """Takes connections on ``port`` of loopback for a server at ``upstream``; its fields may be set at any time."""
+    """Takes connections on ``port`` of loopback for the server of a URL; its fields may be set at any time."""
 
-    upstream: Address
+    server_url: str
     delay_seconds: float = 0.0
     """Of every answer; what follows is delayed as much, and not in addition."""
     cut_rate: float = 0.0
@@ -30,14 +30,18 @@ class FaultyNetwork:
     port: int = 0
     cuts: int = 0
     connections: int = 0
-    """So many were taken since the beginning."""
-    _is_silent: bool = False
+    """Taken since the beginning."""
     _refuses: bool = False
     _open: set["_Connection"] = field(default_factory=set)
     _passable: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _started: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        """The server's URL by way of this network."""
+        return _through(self.server_url, self.port)
 
     def run(self) -> None:
         """Serve until ``stop``."""
@@ -53,7 +57,7 @@ class FaultyNetwork:
 
     def go_silent(self) -> None:
         """Let nothing pass, as where packets are dropped; new connections are not answered either."""
-        self._call(self._go_silent)
+        self._call(self._passable.clear)
 
     def refuse(self) -> None:
         """Reset what is open, and what is opened from now on."""
@@ -66,29 +70,25 @@ class FaultyNetwork:
         With ``forgotten``, open connections stay silent for ever, as behind a firewall that has lost its table.
         """
         self._refuses = False
-        self._call(self._heal, forgotten)
+        self._call(self._forget_and_pass if forgotten else self._passable.set)
 
     def reset(self) -> None:
         """Reset all open connections."""
         self._call(self._reset)
 
-    def _call(self, act: object, *arguments: object) -> None:
+    def _call(self, act: Callable[[], None]) -> None:
         done = threading.Event()
 
         def run() -> None:
-            act(*arguments)  # type: ignore[operator]
+            act()
             done.set()
 
         self._loop.call_soon_threadsafe(run)
         assert done.wait(5)
 
-    def _go_silent(self) -> None:
-        self._passable.clear()
-
-    def _heal(self, forgotten: bool) -> None:
-        if forgotten:
-            for connection in self._open:
-                connection.passable = asyncio.Event()
+    def _forget_and_pass(self) -> None:
+        for connection in self._open:
+            connection.passable = asyncio.Event()
         self._passable.set()
 
     def _reset(self) -> None:
@@ -122,9 +122,10 @@ class FaultyNetwork:
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to the server."""
-        if isinstance(self.upstream, Path):
-            return await asyncio.open_unix_connection(self.upstream, limit=PIECE_BYTES)
-        return await asyncio.open_connection(*self.upstream, limit=PIECE_BYTES)
+        upstream = _address(self.server_url)
+        if isinstance(upstream, Path):
+            return await asyncio.open_unix_connection(upstream, limit=PIECE_BYTES)
+        return await asyncio.open_connection(*upstream, limit=PIECE_BYTES)
 
     def is_cut(self) -> bool:
         """Throw the dice."""
@@ -202,17 +203,29 @@ class _Connection:
 
 
 @contextmanager
-def network_before(url: str) -> Iterator[tuple[FaultyNetwork, str]]:
-    """A network before the server of a URL, and the URL by which it is reached through it."""
-    network = FaultyNetwork(_address(url))
+def network_before(url: str) -> Iterator[FaultyNetwork]:
+    """A network before the server of a URL."""
+    network = FaultyNetwork(url)
     thread = threading.Thread(target=network.run, daemon=True)
     thread.start()
     network.await_start()
     try:
-        yield network, _through(url, network.port)
+        yield network
     finally:
         network.stop()
         thread.join(10)
+
+
+@contextmanager
+def cutting(rate: float, *networks: FaultyNetwork) -> Iterator[None]:
+    """Cut that part of connections, and of pieces that pass, as long as the block lasts."""
+    for network in networks:
+        network.cut_rate = rate
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.cut_rate = 0.0
 
 
 def _address(url: str) -> Address:
