@@ -12,6 +12,7 @@ from services.runtime.process.background import cancel_all
 from tests.chaos.judgement import audit_of, catch_up, check_observer, check_webhook, judge, settle
 from tests.chaos.load import STAGES, Load
 from tests.chaos.run import SETTINGS
+from tests.integration.test_faults_admission import readiness
 from tests.support.fakes.waiting import wait_until
 from tests.support.faulty_network import cutting, network_before
 from tests.support.system import Follower, System, following, until
@@ -25,7 +26,7 @@ def heartbeats(stream: Follower) -> int:
 
 
 def assert_all_goes_on_but_what_needs_the_broker(system: System, stream: Follower) -> None:
-    until(lambda: system.upload("probe.txt", b"Is it taken?").status_code == 503)
+    assert readiness(system, "api").status_code == 503
     before, began = heartbeats(stream), time.monotonic()
     upload = system.upload("refused.txt", b"Nobody would hear of me.")
     for answer in (upload, system.notify(documentId="external", status="parsing")):
@@ -62,7 +63,9 @@ def test_while_the_api_alone_is_cut_off_from_the_broker_all_else_goes_on_and_str
                 (network.refuse, False),
             ):
                 document_id = own_system.accept("long.txt", TEXT + str(time.monotonic()).encode())
+                noticed = own_system.log("api").count('"refused": "')
                 cut()
+                until(lambda: own_system.log("api").count('"refused": "') > noticed)  # noqa: B023 - called at once
                 assert_all_goes_on_but_what_needs_the_broker(own_system, stream)
                 network.heal(forgotten=forgotten)
                 assert_comes_back_without_a_gap(own_system, stream, document_id)

@@ -12,6 +12,8 @@ from uuid_utils import uuid4
 from contracts import topology
 from contracts.commands import EmbedQuery, QueryEmbedding
 from services.runtime.errors import BROKER_ERRORS, Unavailable
+from services.runtime.messaging.connection import CONNECT_SECONDS, broker_address
+from services.runtime.process.asyncio_guards import forget
 
 ANSWER_SECONDS = 10.0
 REFUSED_SECONDS = 0.5
@@ -32,7 +34,7 @@ class QueryEmbedder:
         self._waiting: dict[str, asyncio.Future[QueryEmbedding]] = {}
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[AbstractChannel] | None = None
 
     async def embed(self, query: str) -> QueryEmbedding:
         """Return the embedding of a query; raises Unavailable when no embedder answers in time, or none would."""
@@ -41,6 +43,8 @@ class QueryEmbedder:
             while not asked.done():
                 self._refuse()  # also while it waits: nobody answers through a broker that stopped since
                 await asyncio.wait([asked], timeout=REFUSED_SECONDS)
+            if asked.cancelled():  # by aiormq, when its connection is lost
+                raise Unavailable("embedder", "the connection was lost")
             return await asked
         except BROKER_ERRORS as error:
             raise Unavailable("embedder", "no answer in time") from error
@@ -60,11 +64,13 @@ class QueryEmbedder:
 
     async def close(self) -> None:
         """Close the connection, if one was opened."""
+        if self._opening is not None:
+            self._opening.cancel()
         if self._connection is not None:
             await self._connection.close()
 
     async def _ask(self, query: str, correlation_id: str) -> None:
-        channel = await self._open_channel()
+        channel = await self._opened_channel()
         exchange = await channel.get_exchange(topology.COMMANDS.name, ensure=False)
         message = aio_pika.Message(
             EmbedQuery(text=query).to_wire(),
@@ -79,16 +85,25 @@ class QueryEmbedder:
         )
         await exchange.publish(message, "query", timeout=ANSWER_SECONDS)
 
-    async def _open_channel(self) -> AbstractChannel:
-        async with self._opening:
-            if self._channel is None or self._channel.is_closed:
-                await self.close()
-                self._connection = await aio_pika.connect(self._url, timeout=5)
-                # Replies come back on the channel that asked, and on no other.
-                self._channel = await self._connection.channel(on_return_raises=True)
-                replies = await self._channel.get_queue(REPLY_TO, ensure=False)
-                await replies.consume(self._on_reply, no_ack=True)
+    async def _opened_channel(self) -> AbstractChannel:
+        if self._channel is not None and not self._channel.is_closed:
             return self._channel
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open_channel())
+            self._opening.add_done_callback(forget)
+        # Shielded: a slow broker is connected to for the next query, if not in time for this one.
+        return await asyncio.shield(self._opening)
+
+    async def _open_channel(self) -> AbstractChannel:
+        if self._connection is not None:
+            await self._connection.close()
+        self._connection = await aio_pika.connect(broker_address(self._url), timeout=CONNECT_SECONDS)
+        # Replies come back on the channel that asked, and on no other.
+        channel = await self._connection.channel(on_return_raises=True)
+        replies = await channel.get_queue(REPLY_TO, ensure=False)
+        await replies.consume(self._on_reply, no_ack=True)
+        self._channel = channel
+        return channel
 
     async def _on_reply(self, message: AbstractIncomingMessage) -> None:
         answer = self._waiting.get(message.correlation_id or "")
