@@ -4,8 +4,9 @@ import math
 import time
 from functools import cache
 
-from pgvector.psycopg import register_vector_async
+from pgvector.psycopg.vector import register_vector_info
 from psycopg import AsyncConnection, OperationalError, ProgrammingError
+from psycopg.types import TypeInfo
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -16,6 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from services.runtime.database.embedded_address import embedded_url
 from services.runtime.process.settings import CommonSettings
 
+CONNECT_SECONDS = 12
+"""Five answers (two of TLS, three of a password), also by a server that takes two seconds for each."""
 RESTED_SECONDS = 5.0
 _USED_AT = "stagecast.used_at"
 
@@ -42,7 +45,7 @@ def create_engine(database_url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=10,
         hide_parameters=True,  # an error of a statement is logged, and what was in it is somebody's
         connect_args={
-            "connect_timeout": 5,
+            "connect_timeout": CONNECT_SECONDS,
             "application_name": "stagecast",
             # Python's years are 1 to 9999: what fits in UTC need not in the server's own zone.
             "options": "-c timezone=UTC",
@@ -87,7 +90,8 @@ def _ask_rested_connections(engine: Engine) -> None:
 
 async def _register(connection: AsyncConnection) -> None:
     try:
-        await register_vector_async(connection)
+        # Not all of pgvector's types, of which each costs three answers: those are half a minute of a slow server.
+        register_vector_info(connection, await TypeInfo.fetch(connection, "vector"))
     except ProgrammingError as error:
         if connection.broken:  # pgvector takes a question that was cut short for a database without its type
             raise OperationalError("the connection was lost while it was opened") from error

@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from services.runtime.database.engine import sqlalchemy_url
+from services.runtime.database.engine import CONNECT_SECONDS, sqlalchemy_url
 from services.runtime.errors import Unavailable
 from services.runtime.process.logging import get_logger
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 def migrate(database_url: str, revision: str = "head") -> None:
     """Run the migrations that are missing, under an advisory lock. Raises Unavailable or Alembic's errors."""
-    engine = create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": 5})
+    engine = create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": CONNECT_SECONDS})
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     try:
