@@ -1,7 +1,7 @@
 """The state of a queue, as it shows over AMQP.
 
 A queue can be lost while its name stays: a stream or a quorum queue whose files are gone, or whose process ended
-on a full disk and does not start again. What was seen on RabbitMQ 3.10.8:
+on a full disk and does not start again. What was seen on RabbitMQ 3.10.8, and from the third row on on 4.3.6 too:
 
 | | passive declare | consume, ``basic.get`` | a publish |
 | --- | --- | --- | --- |

@@ -45,11 +45,12 @@ class QueueWatch:
     _known: asyncio.Event = field(default_factory=asyncio.Event)
 
     def trouble(self, *queues: topology.Queue) -> str | None:
-        """Return a sentence on the first of the queues that is lost; of all that are needed when none is given."""
-        for queue in queues or self.needed:
-            if self._lost.get(queue.name, 0) >= LOOKS:
-                return _SENTENCES[self._reports[queue.name].state].format(queue.name)
-        return None
+        """Return a sentence on those of the queues that are lost; on all that are needed when none is given."""
+        lost = [one.name for one in queues or self.needed if self._lost.get(one.name, 0) >= LOOKS]
+        if not lost:
+            return None
+        sentence = _SENTENCES[self._reports[lost[0]].state].format(lost[0])
+        return sentence if len(lost) == 1 else f"{sentence} (and {len(lost) - 1} more with it)"
 
     def waiting(self, queue: topology.Queue) -> int:
         """Return how many messages waited in a queue when it was looked at."""
@@ -87,7 +88,7 @@ class QueueWatch:
             report = await look_at_queue(connection, queue)
             if report.state is QueueState.NOT_CONNECTED:
                 raise ConnectionError("the broker does not answer")
-            self._note(queue, report)
+            self.note(queue, report)
             if report.state is QueueState.MISSING:
                 await self._declare()
             if report.state is not QueueState.FINE:
@@ -113,7 +114,8 @@ class QueueWatch:
             yield from [queue for queue in others if queue.name in self._lost and queue is not other]
             yield other
 
-    def _note(self, queue: topology.Queue, report: QueueReport) -> None:
+    def note(self, queue: topology.Queue, report: QueueReport) -> None:
+        """Keep what a look has found."""
         before = self._reports.get(queue.name)
         self._reports[queue.name] = report
         if report.state is QueueState.FINE:

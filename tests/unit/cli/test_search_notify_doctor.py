@@ -127,6 +127,14 @@ def test_a_system_that_is_not_ready_is_told_apart(stagecast: Stagecast, fake: Ru
     assert [name for name, mark in checks.items() if mark == "FAIL"] == ["readiness"]
 
 
+def test_the_doctor_says_why_a_system_is_not_ready(stagecast: Stagecast, fake: Running) -> None:
+    fake.api.ready = False
+
+    result = CliRunner().invoke(app, ["doctor"])
+
+    assert "readiness  The broker does not answer." in result.stdout
+
+
 def test_a_webhook_that_refuses_the_key_fails_that_check(stagecast: Stagecast) -> None:
     status, checks = doctor("--key", "wrong")
 
