@@ -5,6 +5,7 @@ time, so that a slow reader holds neither a connection nor the tail back.
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from services.runtime.process.logging import get_logger
 PREFILL = 2000
 """Entries before the end that a new ring begins with: those who come back after a restart are near the end."""
 PAUSE_SECONDS = 0.3
+LONGEST_PAUSE_SECONDS = 2.0
 FIRST_DELIVERY_SECONDS = 5.0
 FIND_SECONDS = 45.0
 CATCH_UP_SECONDS = 2.0
@@ -45,6 +47,7 @@ class EventLog:
         self._history = HistoryReader(rabbitmq_url)
         self._opened = asyncio.Event()
         self._attached = asyncio.Event()
+        self._pause = PAUSE_SECONDS
         self._waiting: set[asyncio.Future[None]] = set()
         self._listeners: list[LogListener] = []
 
@@ -71,7 +74,9 @@ class EventLog:
                 await self._feed()
             except BROKER_ERRORS as error:
                 log.info("log_unavailable", reason=str(error) or type(error).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+            # Not at one pace for ever: who is reset at once by all that it asks would ask three times a second.
+            await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311 - nobody gains by guessing it
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     async def opened(self) -> None:
         """Wait until the end of the log is known."""
@@ -142,6 +147,7 @@ class EventLog:
                 return
             self._append(first)
             self._attached.set()
+            self._pause = PAUSE_SECONDS
             try:
                 while True:
                     self._append(await deliveries.read())

@@ -119,6 +119,10 @@ class BrokerWatch:
             self._conclude(ALARM if await is_blocked(connection) else SILENT)
 
     def _conclude(self, refusal: str | None) -> None:
-        if refusal != self._refusal:
+        if _kind(refusal) != _kind(self._refusal):  # why it is not connected may be another error each second
             log.info("admission_changed", refused=refusal)
         self._refusal = refusal
+
+
+def _kind(refusal: str | None) -> str | None:
+    return refusal and refusal.partition(":")[0]
