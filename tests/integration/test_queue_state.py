@@ -7,7 +7,7 @@ from contracts import topology
 from services.runtime.messaging.connection import broker_connection
 from services.runtime.messaging.declare import declare_once
 from services.runtime.messaging.queue_state import QueueState, queue_state, queue_state_at
-from tests.support.lost_queues import lost_stream, stopped_queue
+from tests.support.lost_queues import lost_queues
 from tests.support.virtual_host import PrivateVirtualHost
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def test_a_queue_whose_process_ended_is_down_though_the_broker_says_that_i
     private_broker: PrivateVirtualHost,
 ) -> None:
     await declare_once(private_broker.url)
-    with stopped_queue(private_broker, RETRY), lost_stream(private_broker, topology.LOG):
+    with lost_queues(private_broker, RETRY, topology.LOG):
         await declare_once(private_broker.url)  # which does not help
         states = [await queue_state_at(private_broker.url, queue) for queue in (RETRY, PARSE, topology.LOG)]
         assert states == [QueueState.DOWN, QueueState.FINE, QueueState.DOWN]

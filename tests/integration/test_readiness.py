@@ -16,7 +16,8 @@ from local.backing.postgres import EmbeddedPostgres
 from services.runtime.database.engine import create_engine
 from services.runtime.database.write_check import why_not_written
 from tests.integration.test_faults_admission import readiness
-from tests.support.lost_queues import lost_stream, stopped_queue
+from tests.support.faulty_network import network_before
+from tests.support.lost_queues import lost_queues
 from tests.support.small_file_system import small_file_system
 from tests.support.system import System, until
 from tests.support.virtual_host import PrivateVirtualHost
@@ -29,24 +30,25 @@ ALARM = "takes no messages just now (alarm: memory or disk)"
 def test_a_service_is_not_ready_while_what_it_needs_does_not_work_and_says_what_it_is(
     own_system: System, private_broker: PrivateVirtualHost, server_url: str
 ) -> None:
-    own_system.rabbitmq_url = private_broker.url
-    own_system.start(*SERVICES)
-    with stopped_queue(private_broker, RETRY):
-        assert_unready(own_system, "broker", f"the queue {RETRY.name} is down")
-    assert_ready(own_system)
-    with read_only(own_system.database_url, server_url):
-        assert_unready(own_system, "database", "takes no writes: it is read-only")
-    assert_ready(own_system)
-    private_broker.broker.control("set_vm_memory_high_watermark", "0.00001")
-    assert_unready(own_system, "broker", ALARM)
-    assert_refused_at_once(own_system, f"The broker {ALARM}")
-    private_broker.broker.control("set_vm_memory_high_watermark", "0.4")
-    assert_ready(own_system, within=3)
-    with lost_stream(private_broker, topology.LOG):
-        assert_unready(own_system, "broker", f"the queue {topology.LOG.name} is down")
-        assert own_system.upload("lost.txt", b"Nobody would hear of it.").status_code == 503
-    private_broker.kill()
-    assert_unready(own_system, "broker", "not connected")
+    with network_before(private_broker.url) as network:
+        own_system.rabbitmq_url = network.url
+        own_system.start(*SERVICES)
+        network.refuse()
+        assert_unready(own_system, "broker", "not connected")
+        network.heal()
+        assert_ready(own_system)
+        with read_only(own_system.database_url, server_url):
+            assert_unready(own_system, "database", "takes no writes: it is read-only")
+        private_broker.broker.control("set_vm_memory_high_watermark", "0.00001")
+        assert_unready(own_system, "broker", ALARM)
+        assert_refused_at_once(own_system, f"The broker {ALARM}")
+        private_broker.broker.control("set_vm_memory_high_watermark", "0.4")
+        assert_ready(own_system, within=3)
+        with lost_queues(private_broker, RETRY, topology.LOG):
+            assert_unready(own_system, "broker", f"the queue {topology.LOG.name} is down")
+            until(lambda: "(and 1 more with it)" in readiness(own_system, "parser").json()["broker"])
+            assert own_system.upload("lost.txt", b"Nobody would hear of it.").status_code == 503
+        own_system.stop()
 
 
 @pytest.mark.anyio

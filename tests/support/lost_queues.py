@@ -7,36 +7,36 @@ from urllib.parse import urlsplit
 from contracts import topology
 from tests.support.virtual_host import PrivateVirtualHost
 
-STREAM = """
-    {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>)),
-    #{name := Stream} = amqqueue:get_type_state(Q),
-    {ok, ok, _} = ra:process_command({rabbit_stream_coordinator, node()}, {delete_stream, Stream, #{}}).
-"""
-NAME = 'rabbit_amqqueue:internal_delete(rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>), <<"test">>).'
-STOP = "ok = ra:stop_server(quorum_queues, {'VHOST_QUEUE', node()})."
-START = "ok = ra:restart_server(quorum_queues, {'VHOST_QUEUE', node()})."
+LOSE_STREAM = """
+    (fun() ->
+        {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>)),
+        #{name := Stream} = amqqueue:get_type_state(Q),
+        Forget = {delete_stream, Stream, #{}},
+        {ok, ok, _} = ra:process_command({rabbit_stream_coordinator, node()}, Forget)
+    end)()"""
+REMOVE_NAME = 'rabbit_amqqueue:internal_delete(rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>), <<"test">>)'
+STOP = "ok = ra:stop_server(quorum_queues, {'VHOST_QUEUE', node()})"
+START = "ok = ra:restart_server(quorum_queues, {'VHOST_QUEUE', node()})"
 
 
 @contextmanager
-def lost_stream(host: PrivateVirtualHost, queue: topology.Queue) -> Iterator[None]:
-    """The coordinator forgets the stream, for good; afterwards its name goes too, or its vhost can't be removed."""
-    _evaluate(host, STREAM, queue)
+def lost_queues(host: PrivateVirtualHost, quorum: topology.Queue, stream: topology.Queue) -> Iterator[None]:
+    """The quorum queue's process has ended, and the coordinator of streams has forgotten the stream, for good.
+
+    Afterwards the one begins again, from its files, and of the other the name goes too: else its virtual host could
+    not be removed. All at once, since each call of ``rabbitmqctl`` takes more than a second.
+    """
+    _evaluate(host, _of(host, STOP, quorum), _of(host, LOSE_STREAM, stream))
     try:
         yield
     finally:
-        _evaluate(host, NAME, queue)
+        _evaluate(host, _of(host, START, quorum), _of(host, REMOVE_NAME, stream))
 
 
-@contextmanager
-def stopped_queue(host: PrivateVirtualHost, queue: topology.Queue) -> Iterator[None]:
-    """The quorum queue's process has ended; afterwards it begins again, from its files."""
-    _evaluate(host, STOP, queue)
-    try:
-        yield
-    finally:
-        _evaluate(host, START, queue)
-
-
-def _evaluate(host: PrivateVirtualHost, expression: str, queue: topology.Queue) -> None:
+def _of(host: PrivateVirtualHost, expression: str, queue: topology.Queue) -> str:
     vhost = urlsplit(host.url).path.removeprefix("/")
-    host.broker.control("eval", expression.replace("VHOST", vhost).replace("QUEUE", queue.name))
+    return expression.replace("VHOST", vhost).replace("QUEUE", queue.name)
+
+
+def _evaluate(host: PrivateVirtualHost, *expressions: str) -> None:
+    host.broker.control("eval", ", ".join(expressions) + ".")
