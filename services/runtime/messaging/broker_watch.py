@@ -75,7 +75,7 @@ class BrokerWatch:
                 async with broker_connection(self.queues.rabbitmq_url) as connection:
                     await self._probe(connection)
             except (*BROKER_ERRORS, RuntimeError) as error:  # "not opened", while it closes
-                self._conclude(f"{NOT_CONNECTED}: {error or type(error).__name__}")
+                self._conclude(f"{NOT_CONNECTED}: {describe(error)}")
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     async def _probe(self, connection: AbstractConnection) -> None:
@@ -122,6 +122,15 @@ class BrokerWatch:
         if _kind(refusal) != _kind(self._refusal):  # why it is not connected may be another error each second
             log.info("admission_changed", refused=refusal)
         self._refusal = refusal
+
+
+def describe(error: Exception) -> str:
+    """Return why a connection does not work, for operators."""
+    if isinstance(
+        error, RuntimeError
+    ):  # the library names a channel object that is "closed", or "not opened"
+        return "the connection was lost"
+    return str(error) or type(error).__name__
 
 
 def _kind(refusal: str | None) -> str | None:

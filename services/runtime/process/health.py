@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runtime.database.write_check import why_not_written
 from services.runtime.errors import BROKER_ERRORS
-from services.runtime.messaging.broker_watch import ALARM, NOT_CONNECTED, SILENT, BrokerWatch
+from services.runtime.messaging.broker_watch import ALARM, NOT_CONNECTED, SILENT, BrokerWatch, describe
 from services.runtime.messaging.connection import is_blocked
 from services.runtime.process.problem_details import problem_document
 
@@ -63,7 +63,7 @@ async def _ask_working_connection(broker: RabbitBroker) -> str | None:
         channel = await connection.transport.connection.channel(publisher_confirms=False)
         await channel.close()
     except (*BROKER_ERRORS, RuntimeError) as error:
-        return str(error) or type(error).__name__
+        return describe(error)
     return None
 
 
