@@ -65,8 +65,8 @@ class Receipts:
             await connection.execute(receipt.on_conflict_do_nothing())
 
     async def _take(self, message_id: str | None, event: StatusEvent) -> StatusEvent | None:
-        # One that lasts for longer than any was made before the clock was set back.
-        is_live = _columns.claimed_until.between(func.now(), func.now() + CLAIM)
+        # One that lasts for much longer than any was made before the clock was set back.
+        is_live = _columns.claimed_until.between(func.now(), func.now() + 2 * CLAIM)
         is_free = _columns.claimed_until.is_(None) | ~is_live
         take = (
             update(webhook_receipts)
