@@ -30,6 +30,7 @@ from services.api.parts import Parts
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letter_consumer import dead_letter_router
 from services.api.recovery.dead_letters import DeadLetterQueues
+from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
 from services.api.routes import (
     dead_letter_routes,
@@ -177,7 +178,10 @@ def _install_middleware(app: FastAPI, parts: Parts) -> None:
 
 
 def _sweeper(parts: Parts) -> Sweeper:
-    return Sweeper(parts.engine, parts.reporter, parts.deletion, parts.settings)
+    lost_log = LostLog(parts.engine, parts.reporter)
+    return Sweeper(
+        parts.engine, parts.reporter, parts.deletion, parts.settings, lost_log, parts.projector.log_began
+    )
 
 
 async def _await_opening(parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Every write of the table ``documents``, each by its name: nothing else writes it.
+"""Every write of the table ``documents``, each by its name; nothing else writes it but ``lost_log_statements``.
 
 ``docs/architecture.md`` lists which writes which column. Statements are made once: making one costs more than
 sending it.

@@ -12,8 +12,9 @@ import pytest
 from contracts import topology
 from local.backing.lost_queues import lost_queue
 from local.backing.rabbitmq import NodePorts, PrivateBroker, running_url
-from services.runtime.messaging.declare import declare_once
+from services.runtime.messaging.declare import declare_once, declare_topology
 from services.runtime.messaging.queue_state import QueueState, queue_state_at
+from services.runtime.process.background import cancel_all
 from tests.support.fakes.waiting import wait_until
 from tests.support.up_command import System
 
@@ -39,15 +40,25 @@ def ports(directory: Path) -> NodePorts:
     return broker.ports
 
 
+async def waits(url: str) -> bool:
+    """Whether a declaration goes on after its patience with a broker has passed."""
+    declaring = asyncio.create_task(declare_topology(url, patience_seconds=1.5))
+    done, _ = await asyncio.wait([declaring], timeout=2.5)
+    await cancel_all(declaring)
+    return not done
+
+
 def test_a_start_with_a_lost_log_sets_the_broker_aside_and_goes_on_with_a_new_one(
     directory: Path, ports: NodePorts, database_url: str
 ) -> None:
-    system = System(directory, RABBITMQ_URL="", DATABASE_URL=database_url, BROKER_REPAIR_SECONDS="4")
+    url = f"amqp://guest:guest@127.0.0.1:{ports.amqp}/"
+    system = System(directory, RABBITMQ_URL="", DATABASE_URL=database_url, BROKER_REPAIR_SECONDS="6")
     try:
-        system.await_line(f"{topology.LOG.name} has been down for 4 s")
+        system.await_line(f"{topology.LOG.name} is down; if it stays so for 6 s")
+        assert asyncio.run(waits(url)), "a service that starts meanwhile ended"
+        system.await_line(f"{topology.LOG.name} has been down for 6 s")
         system.await_line("rm -r ")
         wait_until(lambda: running_url(directory / "rabbitmq"), within=40)
-        url = f"amqp://guest:guest@127.0.0.1:{ports.amqp}/"
         assert running_url(directory / "rabbitmq") == url
         (aside,) = directory.glob("rabbitmq.lost-*")
         assert (aside / "mnesia").exists()

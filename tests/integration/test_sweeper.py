@@ -14,6 +14,7 @@ from contracts.commands import StageCommand
 from contracts.events import LogEvent
 from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
+from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
@@ -50,7 +51,8 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 def sweeper(engine: AsyncEngine, recorder: Recorder, directory: Path) -> Sweeper:
     deletion = Deletion(engine, ObjectStore(directory.as_uri()), recorder)
-    return Sweeper(engine, StatusReporter(recorder, "api"), deletion, ApiSettings())
+    reporter = StatusReporter(recorder, "api")
+    return Sweeper(engine, reporter, deletion, ApiSettings(), LostLog(engine, reporter), asyncio.Event())
 
 
 async def put(engine: AsyncEngine, document_id: str, **columns: Any) -> None:

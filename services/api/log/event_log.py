@@ -22,6 +22,8 @@ PREFILL = 2000
 PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 2.0
 FIRST_DELIVERY_SECONDS = 5.0
+ATTACH_SECONDS = 2.0
+"""Where the log delivers nothing from the newest entry on for so long, its end is looked for: it may be anew."""
 FIND_SECONDS = 45.0
 CATCH_UP_SECONDS = 2.0
 
@@ -137,7 +139,7 @@ class EventLog:
             await self._open()
         head = self.head
         async with consume_stream(self._url, max(head.offset, 0)) as deliveries:
-            first = await deliveries.read_within(FIRST_DELIVERY_SECONDS)
+            first = await deliveries.read_within(ATTACH_SECONDS)
             if not first:
                 await self._open_if_made_anew(head)
                 return

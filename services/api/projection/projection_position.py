@@ -1,6 +1,8 @@
 """The position that the documents table has reached in the log: one row, and the lock of those who project."""
 
-from sqlalchemy import bindparam, select, update
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +18,12 @@ _MOVE = (
     .where(projections.c.name == NAME, projections.c.position == bindparam("expected"))
     .values(position=bindparam("reached"))
 )
+_BEGIN = (
+    update(projections)
+    .where(projections.c.name == NAME, projections.c.position == bindparam("expected"))
+    .values(position=str(Position.start()), log_began_at=func.now())
+)
+_READ_BEGIN = select(projections.c.log_began_at).where(projections.c.name == NAME)
 
 
 async def read_position(connection: AsyncConnection) -> Position:
@@ -34,3 +42,17 @@ async def move_position(connection: AsyncConnection, expected: Position, reached
     if not moved.rowcount:
         await connection.execute(_MAKE)  # the first time; after that there is always one
     return bool(moved.rowcount)
+
+
+async def begin_log(connection: AsyncConnection, expected: Position) -> bool:
+    """Move from ``expected``, which is of a log that is lost, to the start of another one, and note the moment.
+
+    False, and nothing is noted, where another replica has done it.
+    """
+    return bool((await connection.execute(_BEGIN, {"expected": str(expected)})).rowcount)
+
+
+async def read_log_beginning(connection: AsyncConnection) -> datetime | None:
+    """Return when the log was found to be another one than before; None if that never happened."""
+    moment: datetime | None = await connection.scalar(_READ_BEGIN)
+    return moment

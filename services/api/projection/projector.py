@@ -15,8 +15,9 @@ from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
 from services.api.projection.document_rows import read_rows, write_rows
-from services.api.projection.projection_position import move_position, read_position
+from services.api.projection.projection_position import begin_log, move_position, read_position
 from services.api.projection.reducer import replay_states
+from services.lifecycle.lost_log_statements import forget_event_positions
 from services.runtime.errors import is_transient
 from services.runtime.process.asyncio_guards import is_cancelled
 from services.runtime.process.background import run_step
@@ -43,6 +44,8 @@ class Projector:
         self._has_reached = asyncio.Condition()
         self._wanted = -1
         self._is_asked = asyncio.Event()
+        self.log_began = asyncio.Event()
+        """Set when the log was found to be another one; whoever sends again what was lost with it clears it."""
 
     async def run(self) -> None:
         """Project until cancelled; waits for a broker or a database that is away."""
@@ -76,6 +79,8 @@ class Projector:
         position = self._reached
         reached = await project_next(self._engine, self._log, position)
         if reached != position:
+            if reached == Position.start():
+                self.log_began.set()
             await self._arrive(reached)
             await self._rest()
 
@@ -104,8 +109,7 @@ async def project_next(engine: AsyncEngine, event_log: EventLog, position: Posit
             # Another replica has read further. To begin anew would take everybody's table back with it.
             await event_log.wait(event_log.head, IDLE_SECONDS)
             return position
-        log.warning("projection_restarted", reason="the log was made anew", position=str(position))
-        return await apply(engine, position, Position.start(), ())
+        return await begin_anew(engine, position)
     if piece.gap is GapReason.EXPIRED and position != Position.start():
         log.warning("events_expired_unprojected", position=str(position))
     if not piece.entries:
@@ -117,6 +121,19 @@ async def project_next(engine: AsyncEngine, event_log: EventLog, position: Posit
         if is_transient(error) or is_cancelled():
             raise
         return await _apply_first(engine, position, piece.entries[0])
+
+
+async def begin_anew(engine: AsyncEngine, position: Position) -> Position:
+    """Project another log from its start, since the one of ``position`` is lost; return the stored position.
+
+    What the table knows stays: it was said, and may have been seen.
+    """
+    async with engine.begin() as connection:
+        if not await begin_log(connection, position):
+            return await read_position(connection)
+        await forget_event_positions(connection, str(Position.start()))
+    log.warning("projection_restarted", reason="the log was made anew", position=str(position))
+    return Position.start()
 
 
 async def _apply_first(engine: AsyncEngine, position: Position, entry: Entry) -> Position:

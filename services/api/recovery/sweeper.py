@@ -4,6 +4,7 @@ Every step may run on several replicas at once, and twice: all that it does is s
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
+from services.api.recovery.lost_log import LostLog
 from services.api.recovery.stalled import resend_stalled
 from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
@@ -34,6 +36,8 @@ from services.runtime.process.logging import get_logger
 
 RECEIPTS_KEPT = timedelta(days=4)
 BATCH = 100
+AGAIN_SECONDS = 1.0
+"""Until what was lost with a log is tried to be sent again, where the new broker did not take it yet."""
 
 log = get_logger(__name__)
 
@@ -46,6 +50,9 @@ class Sweeper:
     reporter: StatusReporter
     deletion: Deletion
     settings: ApiSettings
+    lost_log: LostLog
+    log_began: asyncio.Event
+    """Set when the log was found to be another one: then nobody waits for the next sweep."""
 
     @property
     def grace(self) -> timedelta:
@@ -55,6 +62,8 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
+            self.log_began.clear()
+            has_resumed = await run_step("sweeper", self.lost_log.resume)
             for step in (
                 self.dispatch_unsent,
                 self.publish_unpublished,
@@ -65,7 +74,12 @@ class Sweeper:
                 self.forget_owners,
             ):
                 await run_step("sweeper", step)
-            await asyncio.sleep(self.settings.sweep_seconds)
+            await self._rest(self.settings.sweep_seconds if has_resumed else AGAIN_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.log_began.wait()
 
     async def dispatch_unsent(self) -> int:
         """Start attempts whose command was never sent; return their number."""

@@ -182,6 +182,7 @@ projections = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("position", Text, nullable=False),  # the id of the last event that was applied
+    _moment("log_began_at"),  # when the log was found to be another one; null while it is the first
 )
 
 webhook_receipts = Table(

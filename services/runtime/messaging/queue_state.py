@@ -36,6 +36,9 @@ CHANNEL_SECONDS = 4.0
 TIMES_SLOWER = 6
 """The answers on a queue may take so many times as long as that on the channel: a slow broker's queues are fine."""
 
+SAYS_DOWN = "down or inaccessible"
+"""In a 404, also to who declares the queue: it can't be made, since its name stands."""
+
 
 class QueueState(StrEnum):
     """What is known of a queue."""
@@ -100,8 +103,12 @@ async def _look_on(channel: AbstractChannel, queue: topology.Queue, seconds: flo
     except TimeoutError:
         return QueueReport(QueueState.DOWN)  # and not the broker: it has just opened the channel
     except ChannelNotFoundEntity as error:
+<<<<<<< HEAD
         is_down = "down or inaccessible" in str(error)
         return QueueReport(QueueState.DOWN if is_down else QueueState.MISSING)
+=======
+        return QueueState.DOWN if SAYS_DOWN in str(error) else QueueState.MISSING
+>>>>>>> 5b5bb0c (When the log is lost, all that was lost with it is sent again at once, and who starts meanwhile waits)
     except (ChannelClosed, ConnectionInternalError, ConnectionResourceError):
         return QueueReport(QueueState.DOWN)
     return QueueReport(QueueState.FINE, waiting)
