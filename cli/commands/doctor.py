@@ -1,6 +1,8 @@
 """Try every way into a running Stagecast, and say what is wrong."""
 
 import asyncio
+import os
+import re
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -16,11 +18,14 @@ from cli.document_progress import DocumentProgress
 from cli.document_tracker import DocumentTracker
 from cli.failures import CommandFailed
 from cli.output import chunks, out, plain
+from contracts.queue_repair import repair_sentence
 from contracts.statuses import Status
 from stagecast_client import Refused, StagecastError
 
 STREAM_SECONDS = 10.0
 DOCUMENT_SECONDS = 120.0
+
+DOWN = re.compile(r"queue (stagecast\.\S+) is down")
 
 Check = Callable[[], Awaitable[str]]
 
@@ -50,6 +55,9 @@ async def _verdict(name: str, check: Check) -> bool:
     except StagecastError as failure:
         mark, sentence = Text("FAIL", "red"), str(failure)
     out().print(Text.assemble(mark, f"  {name:<10} {plain(sentence)}"), soft_wrap=True)
+    if mark.plain == "FAIL" and (down := DOWN.search(sentence)):
+        remedy = repair_sentence(down[1], os.environ.get("RABBITMQ_URL", ""))
+        out().print(f"      {plain(remedy)}", soft_wrap=True)
     return mark.plain != "FAIL"
 
 

@@ -70,7 +70,11 @@ class Projector:
                 await self._has_reached.wait_for(lambda: self._is_at(offset))
 
     def _is_at(self, offset: int) -> bool:
-        return self._reached is not None and self._reached.offset >= offset
+        reached = self._reached
+        if reached is None or reached.offset < offset:
+            return False
+        # Of a log that was lost it tells nothing, however large: who was reset would read what was before.
+        return isinstance(self._log.ring.locate(reached), int)
 
     async def _go_on(self) -> None:
         if self._reached is None:
@@ -78,10 +82,10 @@ class Projector:
                 self._reached = await read_position(connection)
         position = self._reached
         reached = await project_next(self._engine, self._log, position)
+        if reached != position and reached == Position.start():
+            self.log_began.set()
+        await self._arrive(reached)
         if reached != position:
-            if reached == Position.start():
-                self.log_began.set()
-            await self._arrive(reached)
             await self._rest()
 
     async def _arrive(self, reached: Position) -> None:

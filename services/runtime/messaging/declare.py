@@ -7,9 +7,9 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts import topology
+from contracts.queue_repair import repair_sentence
 from services.runtime.errors import BROKER_ERRORS, Unavailable
 from services.runtime.messaging.connection import broker_connection
-from services.runtime.messaging.queue_repair import repair_sentence
 from services.runtime.messaging.queue_state import SAYS_DOWN
 from services.runtime.process.logging import get_logger
 

@@ -103,12 +103,7 @@ async def _look_on(channel: AbstractChannel, queue: topology.Queue, seconds: flo
     except TimeoutError:
         return QueueReport(QueueState.DOWN)  # and not the broker: it has just opened the channel
     except ChannelNotFoundEntity as error:
-<<<<<<< HEAD
-        is_down = "down or inaccessible" in str(error)
-        return QueueReport(QueueState.DOWN if is_down else QueueState.MISSING)
-=======
-        return QueueState.DOWN if SAYS_DOWN in str(error) else QueueState.MISSING
->>>>>>> 5b5bb0c (When the log is lost, all that was lost with it is sent again at once, and who starts meanwhile waits)
+        return QueueReport(QueueState.DOWN if SAYS_DOWN in str(error) else QueueState.MISSING)
     except (ChannelClosed, ConnectionInternalError, ConnectionResourceError):
         return QueueReport(QueueState.DOWN)
     return QueueReport(QueueState.FINE, waiting)
