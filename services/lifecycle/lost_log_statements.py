@@ -13,6 +13,9 @@ _THIS_ATTEMPT = (documents.c.document_id == bindparam("key")) & (
     documents.c.attempt == bindparam("key_attempt")
 )
 
+_NOW = func.greatest(func.now(), bindparam("lost_at"))
+"""Not before the loss, also where the clock was set back since: it would be done again and again."""
+
 _TAKE_LOST_OUTCOME = (
     update(documents)
     .where(
@@ -21,7 +24,7 @@ _TAKE_LOST_OUTCOME = (
         documents.c.outcome.is_not(None),
         documents.c.outcome_published_at < bindparam("lost_at"),
     )
-    .values(outcome_published_at=func.now())
+    .values(outcome_published_at=_NOW)
     .returning(documents.c.outcome)
 )
 _NOTE_RESENT = (
@@ -33,7 +36,7 @@ _NOTE_RESENT = (
         documents.c.outcome.is_(None),
         func.greatest(documents.c.commanded_at, documents.c.resent_at) < bindparam("lost_at"),
     )
-    .values(resend_count=0, resent_at=func.now())
+    .values(resend_count=0, resent_at=_NOW)
 )
 _FORGET_EVENT_POSITIONS = (
     update(documents)

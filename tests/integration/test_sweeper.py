@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import StageCommand
-from contracts.events import LogEvent
+from contracts.events import LogEvent, StatusEvent
+from contracts.statuses import Status
 from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
 from services.api.recovery.lost_log import LostLog
@@ -19,7 +20,7 @@ from services.api.recovery.sweeper import Sweeper
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
-from services.runtime.database.tables import documents
+from services.runtime.database.tables import documents, projections
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 
@@ -107,3 +108,26 @@ async def test_a_deletion_that_was_cut_short_is_said_and_leaves_neither_bytes_no
 
 async def content() -> AsyncIterator[bytes]:
     yield b"content"
+
+
+async def test_what_was_lost_with_a_log_is_sent_again_once_whatever_the_clock_says(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    lost_at = datetime.now(UTC) + timedelta(hours=1)  # the clock was set back since
+    async with engine.begin() as connection:
+        await connection.execute(
+            insert(projections).values(name="documents", position="start", log_began_at=lost_at)
+        )
+    said = StatusEvent.now("said", 1, Status.FAILED, "It failed.", {}, owner_id=None, source="parser")
+    outcome = {"outcome": said.model_dump(mode="json", by_alias=True), "outcome_published_at": LONG_AGO}
+    await put(engine, "unfinished", commanded_at=LONG_AGO, resend_count=6)
+    await put(engine, "said", commanded_at=LONG_AGO, **outcome)
+    await put(engine, "shown", commanded_at=LONG_AGO, **outcome | {"status": "failed"})
+    await put(engine, "deleted", commanded_at=LONG_AGO, deleted_at=LONG_AGO)
+    await put(engine, "never-sent")
+    recorder = Recorder()
+    replicas = [sweeper(engine, recorder, tmp_path).lost_log for _ in range(2)]
+    async with asyncio.timeout(20):
+        assert sum(await asyncio.gather(*(replica.resume() for replica in replicas))) == 2
+        assert await sweeper(engine, recorder, tmp_path).lost_log.resume() == 0
+    assert sorted(recorder.published) == [("ParseDocument", "unfinished"), ("document_processing", "said")]

@@ -20,7 +20,7 @@ from services.api.audit.checks import CHECKS
 from services.api.log.entry import Entry
 from services.api.log.position import Position
 from services.api.log.stream_consumer import append_marker, consume_stream
-from services.api.projection.projection_position import read_position
+from services.api.projection.projection_position import read_log_beginning, read_position
 from services.api.projection.reducer import DocumentState, replay_states
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents, upload_reservations
@@ -135,12 +135,12 @@ async def _compare_replay(result: Audit, engine: AsyncEngine) -> None:
     current_attempts = {key: row.attempt for key, row in rows.items() if row.uploaded_at is not None}
     fresh = {key: _state_at_upload(rows[key].uploaded_at) for key in current_attempts}
     replayed = replay_states(fresh, current_attempts, result.entries)
-    since = _begin(result.entries)
+    since = max(_begin(result.entries), await _log_beginning(engine))
     result.counts["documents replayed"] = len(replayed)
     for key in sorted(rows.keys() | replayed.keys()):
         row = rows.get(key)
-        if row is not None and (row.uploaded_at or row.state.updated_at) < since:
-            continue  # Its first events are no longer kept.
+        if row is not None and row.created_at < since:
+            continue  # Its first events are no longer kept, or were lost with another log.
         later = Position.parse(row.state.event_position or "") if row else None
         if later is not None and later > marker:
             continue  # It has moved while we read.
@@ -153,6 +153,7 @@ class _Projected(NamedTuple):
     """A row's projected half, and of an uploaded document when that was and its newest attempt."""
 
     state: DocumentState
+    created_at: datetime
     uploaded_at: datetime | None
     attempt: int
 
@@ -161,7 +162,7 @@ async def _projected(engine: AsyncEngine, marker: Position) -> dict[str, _Projec
     """Read the rows once the projection is at the marker or further."""
     columns = ", ".join(_STATE)
     query = text(
-        f"SELECT document_id, CASE WHEN {IS_UPLOADED} THEN created_at END, attempt, {columns} FROM documents"  # noqa: S608 - ours
+        f"SELECT document_id, created_at, {IS_UPLOADED}, attempt, {columns} FROM documents"  # noqa: S608 - ours
     )
     while True:
         async with engine.connect() as connection:
@@ -169,8 +170,13 @@ async def _projected(engine: AsyncEngine, marker: Position) -> dict[str, _Projec
             if await read_position(connection) >= marker:
                 rows = await connection.execute(query)
                 return {
-                    key: _Projected(DocumentState(Status(status), *rest), uploaded_at, attempt)
-                    for key, uploaded_at, attempt, status, *rest in rows
+                    key: _Projected(
+                        DocumentState(Status(status), *rest),
+                        created_at,
+                        created_at if is_uploaded else None,
+                        attempt,
+                    )
+                    for key, created_at, is_uploaded, attempt, status, *rest in rows
                 }
         await asyncio.sleep(0.1)
 
@@ -185,6 +191,11 @@ def _begin(entries: Sequence[Entry]) -> datetime:
     if entries[0].offset == 0:
         return datetime.min.replace(tzinfo=UTC)
     return next((entry.event.timestamp for entry in entries if entry.event), datetime.max.replace(tzinfo=UTC))
+
+
+async def _log_beginning(engine: AsyncEngine) -> datetime:
+    async with engine.connect() as connection:
+        return await read_log_beginning(connection) or datetime.min.replace(tzinfo=UTC)
 
 
 def _brief(state: DocumentState | None) -> str:
