@@ -20,4 +20,7 @@ def repair_commands(queue: str, rabbitmq_url: str) -> tuple[str, str]:
 def repair_sentence(queue: str, rabbitmq_url: str) -> str:
     """Return what helps, for a log."""
     first, second = repair_commands(queue, rabbitmq_url)
-    return f"unless `make up` repairs its own broker: {first}; if that is refused: {second} (docs/repair.md)"
+    return (
+        f"start the broker again, with room on its disk (make up does it by itself); if it stays down: {first} "
+        f"or, where that is refused, {second}; it is then declared anew, without what lay in it (docs/repair.md)"
+    )

@@ -17,6 +17,7 @@ from local.backing.lost_queues import lost_queue
 from local.backing.rabbitmq import DISK_FREE_LIMIT, PrivateBroker
 from local.processes.ports import is_free
 from local.processes.spawn import describe_exit
+from services.runtime.process.disk_space import Space
 
 REPAIR_SECONDS = 60.0
 LOOKS = 12
@@ -87,7 +88,7 @@ class RepairedBroker(PrivateBroker):
             return
         self._deaths.clear()
         self._aside = None
-        lost = lost_queue(self.url, self.management_url) if self._has_room() else None
+        lost = lost_queue(self.url, self.management_url) if self._has_enough_room() else None
         self._down.note(lost, self.pid, now)
         if self._down.sightings == SAID_AFTER:
             say(
@@ -103,11 +104,18 @@ class RepairedBroker(PrivateBroker):
             return True
         return self._replace(f"{self._down.queue} has been down", say)
 
+    def _has_enough_room(self) -> bool:
+        """Return whether there is room, also where no reserve was asked for: on a full disk no node comes up."""
+        try:
+            return self._has_room() and Space.of(self.directory).free >= self._disk_free_limit
+        except OSError:
+            return False
+
     def _is_unexplained(self) -> bool:
         """Return whether only its files can have ended the node: no signal, no lack of room, no taken port."""
         return bool(
             (self.exit_status or 0) > 0
-            and self._has_room()
+            and self._has_enough_room()
             and all(
                 is_free(port) for port in (self.ports.amqp, self.ports.management, self.ports.distribution)
             )

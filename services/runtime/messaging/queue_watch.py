@@ -11,7 +11,6 @@ from itertools import cycle
 from aio_pika.abc import AbstractConnection
 
 from contracts import topology
-from contracts.queue_repair import repair_sentence
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.messaging.connection import broker_connection
 from services.runtime.messaging.queue_state import QueueReport, QueueState, look_at_queue
@@ -126,6 +125,3 @@ class QueueWatch:
             self._lost[queue.name] = self._lost.get(queue.name, 0) + 1 if before else LOOKS
         if report.state is not (before.state if before else QueueState.FINE):
             log.warning("queue_state_changed", queue=queue.name, state=report.state.value)
-            if report.state is QueueState.DOWN:
-                remedy = repair_sentence(queue.name, self.rabbitmq_url)
-                log.warning("queue_down", queue=queue.name, remedy=remedy)
