@@ -23,6 +23,9 @@ REPAIR_SECONDS = 60.0
 LOOKS = 12
 """Times that the broker is asked in that time while a queue is down."""
 LOOKS_WHILE_FINE = 4
+RESTART_SECONDS = 5.0
+"""A node whose queue was fine since its start is started again so soon: that costs seconds and no data."""
+RESTART_SIGHTINGS = 3
 SAID_AFTER = 3
 """Looks before the person at the terminal hears of it: a stream is down for some seconds after each start."""
 
@@ -53,6 +56,7 @@ class RepairedBroker(PrivateBroker):
         self._deaths = Deaths()
         self._ended: subprocess.Popen[bytes] | None = None
         self._next_look = 0.0
+        self._had_room = True
         self._aside: Path | None = None
         self._is_spent = not repair_seconds
 
@@ -68,8 +72,12 @@ class RepairedBroker(PrivateBroker):
             return False
         if self.running:
             self._look(now, say)
+            if self._down.was_fine and self._down.is_lasting(
+                now, min(RESTART_SECONDS, self._seconds), RESTART_SIGHTINGS
+            ):
+                return self._start_again(say)
             if self._down.is_lasting(now, self._seconds):
-                return self._repair_queue(say)
+                return self._replace(f"{self._down.queue} has been down", say)
         elif self._process is not self._ended:
             self._ended = self._process
             if self._aside is not None:
@@ -80,29 +88,38 @@ class RepairedBroker(PrivateBroker):
         return False
 
     def _look(self, now: float, say: Say) -> None:
+        has_room = self._has_enough_room()
+        if has_room and not self._had_room:
+            self._next_look = now  # what a full disk has broken shows now
+        self._had_room = has_room
         if now < self._next_look:
             return
-        self._next_look = now + self._seconds / (LOOKS if self._down.queue else LOOKS_WHILE_FINE)
+        self._next_look = now + self._pause()
         if not self.ready():
             self._down.note(None, self.pid, now)
             return
         self._deaths.clear()
         self._aside = None
-        lost = lost_queue(self.url, self.management_url) if self._has_enough_room() else None
+        lost = lost_queue(self.url, self.management_url) if has_room else None
         self._down.note(lost, self.pid, now)
-        if self._down.sightings == SAID_AFTER:
+        if self._down.sightings == SAID_AFTER and not self._down.was_fine:
             say(
                 f"{lost} is down; if it stays so for {self._seconds:g} s, the broker is repaired (docs/repair.md)"
             )
 
-    def _repair_queue(self, say: Say) -> bool:
-        if self._down.was_fine:
-            say(f"{self._down.queue} has been down for {self._seconds:g} s: the broker is started again")
-            self._down = DownQueue()
-            self.stop()
-            self.launch()
-            return True
-        return self._replace(f"{self._down.queue} has been down", say)
+    def _pause(self) -> float:
+        """Return the seconds to the next look."""
+        if not self._down.queue:
+            return self._seconds / LOOKS_WHILE_FINE
+        quick = RESTART_SECONDS / RESTART_SIGHTINGS if self._down.was_fine else self._seconds
+        return min(quick, self._seconds / LOOKS)
+
+    def _start_again(self, say: Say) -> bool:
+        say(f"{self._down.queue} is down, though the broker was fine: the broker is started again")
+        self._down = DownQueue()
+        self.kill()  # which it outlives, as any death; whether it could still stop in order is not known
+        self.launch()
+        return True
 
     def _has_enough_room(self) -> bool:
         """Return whether there is room, also where no reserve was asked for: on a full disk no node comes up."""

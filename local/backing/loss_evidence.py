@@ -28,9 +28,9 @@ class DownQueue:
         else:
             self.queue, self.sightings, self._since = queue or "", int(bool(queue)), now
 
-    def is_lasting(self, now: float, seconds: float) -> bool:
-        """Return whether the same queue was down whenever the broker was asked, for so many seconds."""
-        return self.sightings >= LEAST_SIGHTINGS and now - self._since >= seconds
+    def is_lasting(self, now: float, seconds: float, sightings: int = LEAST_SIGHTINGS) -> bool:
+        """Return whether the same queue was down whenever the broker was asked, so often and so long (seconds)."""
+        return self.sightings >= sightings and now - self._since >= seconds
 
 
 @dataclass
