@@ -23,6 +23,8 @@ REPAIR_SECONDS = 60.0
 LOOKS = 12
 """Times that the broker is asked in that time while a queue is down."""
 LOOKS_WHILE_FINE = 4
+FULL_DISK_SHARE, FULL_DISK_SECONDS = 0.2, 600.0
+"""For so long after a disk was full, such a part of the time is enough: what it has cost does not come back."""
 RESTART_SECONDS = 5.0
 """A node whose queue was fine since its start is started again so soon: that costs seconds and no data."""
 RESTART_SIGHTINGS = 3
@@ -57,6 +59,7 @@ class RepairedBroker(PrivateBroker):
         self._ended: subprocess.Popen[bytes] | None = None
         self._next_look = 0.0
         self._had_room = True
+        self._full_at = float("-inf")
         self._aside: Path | None = None
         self._is_spent = not repair_seconds
 
@@ -76,13 +79,14 @@ class RepairedBroker(PrivateBroker):
                 now, min(RESTART_SECONDS, self._seconds), RESTART_SIGHTINGS
             ):
                 return self._start_again(say)
-            if self._down.is_lasting(now, self._seconds):
+            if self._down.is_lasting(now, self._patience(now)):
                 return self._replace(f"{self._down.queue} has been down", say)
         elif self._process is not self._ended:
             self._ended = self._process
-            if self._aside is not None:
+            is_unexplained = self._is_unexplained()
+            if self._aside is not None and is_unexplained:
                 return self._put_back(say)
-            self._deaths.note(now, counts=self._is_unexplained())
+            self._deaths.note(now, counts=is_unexplained)
             if self._deaths.is_lasting(now, self._seconds):
                 return self._replace("it has not come up", say)
         return False
@@ -91,20 +95,22 @@ class RepairedBroker(PrivateBroker):
         has_room = self._has_enough_room()
         if has_room and not self._had_room:
             self._next_look = now  # what a full disk has broken shows now
+        if not has_room:
+            self._full_at = now
         self._had_room = has_room
         if now < self._next_look:
             return
-        self._next_look = now + self._pause()
-        if not self.ready():
-            self._down.note(None, self.pid, now)
-            return
-        self._deaths.clear()
-        self._aside = None
-        lost = lost_queue(self.url, self.management_url) if has_room else None
+        lost = None
+        if self.ready():
+            self._deaths.clear()
+            self._aside = None
+            lost = lost_queue(self.url, self.management_url) if has_room else None
         self._down.note(lost, self.pid, now)
+        self._next_look = now + self._pause()
         if self._down.sightings == SAID_AFTER and not self._down.was_fine:
             say(
-                f"{lost} is down; if it stays so for {self._seconds:g} s, the broker is repaired (docs/repair.md)"
+                f"{lost} is down; if it stays so for {self._patience(now):g} s, the broker is repaired "
+                "(docs/repair.md)"
             )
 
     def _pause(self) -> float:
@@ -112,7 +118,11 @@ class RepairedBroker(PrivateBroker):
         if not self._down.queue:
             return self._seconds / LOOKS_WHILE_FINE
         quick = RESTART_SECONDS / RESTART_SIGHTINGS if self._down.was_fine else self._seconds
-        return min(quick, self._seconds / LOOKS)
+        return min(quick, self._patience(time.monotonic()) / LOOKS)
+
+    def _patience(self, now: float) -> float:
+        """Return the seconds for which a queue has to be down: fewer where a full disk explains it."""
+        return self._seconds * (FULL_DISK_SHARE if now - self._full_at < FULL_DISK_SECONDS else 1)
 
     def _start_again(self, say: Say) -> bool:
         say(f"{self._down.queue} is down, though the broker was fine: the broker is started again")
@@ -140,7 +150,8 @@ class RepairedBroker(PrivateBroker):
 
     def _replace(self, what: str, say: Say) -> bool:
         say(
-            f"the broker has lost what it kept: {what} for {self._seconds:g} s, though there is room on the disk"
+            f"the broker has lost what it kept: {what} for {self._patience(time.monotonic()):g} s, though there "
+            "is room on the disk"
         )
         self.stop()
         try:

@@ -114,6 +114,7 @@ class Supervisor:
             time.sleep(LOOK_EVERY)
 
     def _look_after(self, processes: Sequence[ManagedProcess], *, patient: bool) -> None:
+        self._shortage()  # each time, since room for a moment is none; only who looks all the time knows how long
         for process in processes:
             if process.mend(self._say):
                 self._restarts[process.name] = Restarts()

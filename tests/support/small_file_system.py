@@ -29,14 +29,13 @@ class SmallFileSystem:
     def fill(self, leave: int = 0) -> None:
         """Leave so many bytes free; 0 is the last byte. To be repeated while others free what they have."""
         with self._filler.open("ab") as filler:
-            size = filler.seek(0, os.SEEK_END) + self.free - leave
-            # Not by posix_fallocate alone, which frees all again where there is a byte too few.
-            while size > 0:
+            end, more = filler.seek(0, os.SEEK_END), self.free - leave
+            while more >= os.statvfs(self.directory).f_frsize:
                 try:
-                    os.posix_fallocate(filler.fileno(), 0, size)
+                    os.posix_fallocate(filler.fileno(), end, more)
                     break
-                except OSError:
-                    size -= os.statvfs(self.directory).f_frsize
+                except OSError:  # somebody else took some of it
+                    more //= 2
 
     def make_room(self) -> None:
         """Free what was filled."""

@@ -146,3 +146,28 @@ def test_where_an_empty_directory_does_not_help_the_old_one_is_put_back(
     assert (node.directory / "kept").exists()
     assert not mended(node, [], within=0.8)
     assert not node.ailing
+
+
+def test_a_new_one_that_ends_on_a_full_disk_again_is_kept(node: Node, said: list[str | None]) -> None:
+    node.launch()
+    assert mended(node, [])
+    node._has_room = lambda: False
+    (node.directory / "damaged").touch()
+    node.kill()
+    node.launch()
+    wait_until(lambda: not node.running)
+    assert not node.mend(lambda _: None)
+    assert len(aside(node)) == 1
+
+
+def test_where_a_full_disk_explains_it_a_fifth_of_the_time_is_enough(
+    node: Node, said: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node._seconds = 60
+    monkeypatch.setattr(broker_repair, "FULL_DISK_SHARE", 0.01)
+    node._has_room = lambda: False
+    node.launch()
+    assert not mended(node, [], within=0.2)
+    node._has_room = lambda: True
+    assert mended(node, [])
+    assert len(aside(node)) == 1

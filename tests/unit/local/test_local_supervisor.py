@@ -140,7 +140,7 @@ def ignores_sigterm(pid: int | None) -> bool:
 
 def test_nothing_is_started_before_there_is_room_on_the_disk_and_lines_say_so() -> None:
     said: list[str] = []
-    short: list[str | None] = ["3 MiB are free", "3 MiB are free", None]
+    short: list[str | None] = ["3 MiB are free", "3 MiB are free", None, None]
     process = Sleeper("database", [])
     supervisor = Supervisor(
         [[process]], said.append, shortage=lambda: short.pop(0) if len(short) > 1 else short[0]
