@@ -39,7 +39,8 @@ class RepairedBroker(PrivateBroker):
 
     Where the queue was fine since the node's start, the node is first started again, which costs nothing.
     Never while the disk has no room, while it is in alarm, recovers or does not answer: it may only be slow then.
-    The time doubles with each repair; 0 is never. Where an empty directory does not help, the old one is put back.
+    The time doubles with each repair that no full disk explains; 0 is never. Where an empty directory does not
+    help, the old one is put back.
     """
 
     def __init__(
@@ -122,7 +123,10 @@ class RepairedBroker(PrivateBroker):
 
     def _patience(self, now: float) -> float:
         """Return the seconds for which a queue has to be down: fewer where a full disk explains it."""
-        return self._seconds * (FULL_DISK_SHARE if now - self._full_at < FULL_DISK_SECONDS else 1)
+        return self._seconds * (FULL_DISK_SHARE if self._was_full(now) else 1)
+
+    def _was_full(self, now: float) -> bool:
+        return now - self._full_at < FULL_DISK_SECONDS
 
     def _start_again(self, say: Say) -> bool:
         say(f"{self._down.queue} is down, though the broker was fine: the broker is started again")
@@ -193,5 +197,6 @@ class RepairedBroker(PrivateBroker):
 
     def _begin_anew(self) -> None:
         self._down, self._deaths = DownQueue(), Deaths()
-        self._seconds *= 2
+        if not self._was_full(time.monotonic()):
+            self._seconds *= 2
         self.launch()

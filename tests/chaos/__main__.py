@@ -6,7 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.full_disk import FullDisk
 from tests.chaos.run import Chaos
+from tests.support.small_file_system import MayNotMount
 
 
 def main() -> None:
@@ -16,6 +18,9 @@ def main() -> None:
     parser.add_argument("--real-model", action="store_true", help="embedders that take seconds to start")
     parser.add_argument(
         "--cut-rate", type=float, default=0.0, help="0.01: each hundredth connection, and piece"
+    )
+    parser.add_argument(
+        "--fills", type=int, default=20, help="times that the disk is full, as root; 0: never"
     )
     asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="stagecast-chaos-"))
@@ -28,8 +33,21 @@ def main() -> None:
         real_model=asked.real_model,
         cut_rate=asked.cut_rate,
     ).run()
+    print(verdict, flush=True)  # noqa: T201 - the figures
+    sys.exit(1 if verdict.wrong or not disk_is_survived(directory / "full", asked.seed, asked.fills) else 0)
+
+
+def disk_is_survived(directory: Path, seed: int, fills: int) -> bool:
+    """Fill a small disk so often under the system of ``make up``; True where nothing is wrong afterwards."""
+    if not fills:
+        return True
+    try:
+        verdict = FullDisk(directory, seed, fills).run()
+    except MayNotMount as reason:
+        print(f"left out: the full disk ({reason})")  # noqa: T201 - the figures
+        return True
     print(verdict)  # noqa: T201 - the figures
-    sys.exit(1 if verdict.wrong else 0)
+    return not verdict.wrong
 
 
 if __name__ == "__main__":
