@@ -19,7 +19,7 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from contracts.commands import QueryEmbedding
 from services.api.access.caller import Caller
-from services.api.search.nearest import SearchRequest, search
+from services.api.search.search import SearchRequest, search
 from services.runtime.database.engine import create_engine
 from tests.support.guarded import SECRET, Guarded, bearer, token
 

@@ -20,7 +20,7 @@ from services.api.routes.dependencies import (
     QueryEmbedderDep,
     UploadsDep,
 )
-from services.api.search.nearest import SearchRequest, SearchResult, search
+from services.api.search.search import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
 

@@ -1,125 +1,145 @@
-"""Finds the chunks nearest to a query."""
+"""Finds the chunks nearest to a query, in three ways: exactly, by the index, or because they quote it."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import AfterValidator, Field, StringConstraints
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from pgvector.sqlalchemy import Vector
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Row,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
-from contracts.wire import DocumentId, WireModel
-from services.api.access.caller import Caller
+from services.api.search.scope import Scope
+from services.runtime.database.tables import attempts, chunks, documents, embeddings
 from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
-
-QUOTATION_WORDS = 4
 
 CANDIDATES = 200
 """pgvector's hnsw.ef_search: how many candidates are looked at; recall grows with it."""
 
+_BY_INDEX = f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {CANDIDATES}"
+_EXACTLY = "SET LOCAL enable_seqscan = off"
+"""What may be shown is little of the table: it is to be found by the documents, whatever the statistics say."""
 
-def _without_nul(query: str) -> str:
-    return query.replace("\x00", " ")  # PostgreSQL takes none
+_SIMPLE: ColumnElement[str] = literal_column("'simple'")
+_KEY = (embeddings.c.document_id, embeddings.c.attempt, embeddings.c.index)
+_CHUNK = and_(
+    chunks.c.document_id == embeddings.c.document_id,
+    chunks.c.attempt == embeddings.c.attempt,
+    chunks.c.index == embeddings.c.index,
+)
+_SHOWN = and_(
+    documents.c.document_id == embeddings.c.document_id, documents.c.visible_attempt == embeddings.c.attempt
+)
+_COLUMNS = (
+    chunks.c.document_id,
+    documents.c.filename,
+    attempts.c.details["title"].astext.label("title"),
+    chunks.c.index.label("chunk_index"),
+    chunks.c.text,
+    chunks.c.headings,
+    chunks.c.page_start,
+    chunks.c.page_end,
+)
+_ATTEMPT = and_(attempts.c.document_id == chunks.c.document_id, attempts.c.attempt == chunks.c.attempt)
 
 
-class SearchRequest(WireModel):
-    """A search: the query, and where to look."""
+async def nearest(
+    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the ``limit`` chunks of the scope that are nearest to a query, or all that there are, nearest first.
 
-    query: Annotated[
-        str,
-        StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True),
-        AfterValidator(_without_nul),
-    ]
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
-    document_ids: Annotated[list[DocumentId], Field(max_length=1000)] | None = None
-
-
-class Hit(WireModel):
-    """A chunk; ``score`` is the cosine of its embedding and the query's, -1 to 1.
-
-    Where the query's own words stand in a row in it, that passage counts for the chunk: its cosine is 1.
+    Never fewer than exist: an index is scanned only so far, and what it does not reach, because nearer chunks of
+    others stand before it, is found by looking at all that may be shown.
     """
-
-    document_id: str
-    filename: str | None
-    chunk_index: int
-    text: str
-    page_start: int | None
-    page_end: int | None
-    score: float
-
-
-class SearchResult(WireModel):
-    """The hits, best first."""
-
-    items: list[Hit]
+    if len(query.vector) <= MAX_INDEXED_DIMENSIONS and not await scope.has_few_chunks(connection):
+        await connection.exec_driver_sql(_BY_INDEX)
+        found: Sequence[Row[Any]] = (await connection.execute(_by_index(scope, query, limit))).all()
+        if len(found) == limit:
+            return found
+    await connection.exec_driver_sql(_EXACTLY)
+    rows: Sequence[Row[Any]] = (await connection.execute(_exactly(scope, query, limit))).all()
+    return rows
 
 
-async def search(
-    engine: AsyncEngine, caller: Caller, request: SearchRequest, query: QueryEmbedding
-) -> SearchResult:
-    """Return the chunks nearest to ``query`` among the documents that are embedded and visible to the caller.
-
-    Chunks that have the query's words in a row come first, the nearest of them before the others: whoever quotes a
-    sentence means the place where it stands, and a sentence is now and then nearer to another text than to the
-    chunk around it.
-    """
-    dimensions = len(query.vector)
-    distance = f"e.embedding::vector({dimensions}) <=> CAST(:vector AS vector({dimensions}))"
-    parameters = {
-        "words": request.query,
-        "vector": str(query.vector),
-        "model": query.model,
-        "limit": request.limit,
-        "sees_all": caller.sees_all,
-        "owner_id": caller.owner_id,
-        "document_ids": request.document_ids,
-    }
-    async with engine.begin() as connection:
-        if dimensions <= MAX_INDEXED_DIMENSIONS:
-            await connection.exec_driver_sql(
-                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {CANDIDATES}"
-            )
-        statements = [_QUOTED, _NEAREST] if is_quotation(request.query) else [_NEAREST]
-        hits: dict[tuple[str, int], Hit] = {}
-        for statement in statements:
-            sql = statement.format(distance=distance)
-            for row in await connection.execute(text(sql), parameters):
-                hits.setdefault((row.document_id, row.chunk_index), Hit(**row._mapping))
-    return SearchResult(items=list(hits.values())[: request.limit])
+async def quoting(
+    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, words: str, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the chunks in which the words stand in a row, nearest first."""
+    rows: Sequence[Row[Any]] = (await connection.execute(_quoting(scope, query, words, limit))).all()
+    return rows
 
 
-def is_quotation(query: str) -> bool:
-    """Return whether a query is long enough for its words to be looked for in a row."""
-    return len(query.split()) >= QUOTATION_WORDS
+def _by_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
+    distance = _distance(query)
+    return (
+        select(*_COLUMNS, (1 - distance).label("cosine"))
+        .select_from(embeddings)
+        .join(documents, _SHOWN)
+        .join(chunks, _CHUNK)
+        .join(attempts, _ATTEMPT)
+        .where(embeddings.c.model == query.model, *scope.conditions)
+        .order_by(distance)
+        .limit(limit)
+    )
 
 
-_HIT = """
-SELECT c.document_id, d.filename, c.index AS chunk_index, c.text, c.page_start, c.page_end
-"""
+def _exactly(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
+    """All distances first, of what may be shown; then the texts of the nearest alone."""
+    shown = (
+        select(*_KEY, _distance(query).label("distance"))
+        .select_from(documents)
+        .join(embeddings, _SHOWN)
+        .where(embeddings.c.model == query.model, *scope.conditions)
+        .cte("shown")
+        .prefix_with("MATERIALIZED")
+    )
+    best = select(shown).order_by(shown.c.distance).limit(limit).subquery("best")
+    return _of_chunks(best, 1 - best.c.distance).order_by(best.c.distance)
 
-_MAY_BE_SHOWN = """
-   AND e.model = :model
-   AND d.deleted_at IS NULL
-   AND (:sees_all OR d.owner_id IS NULL OR d.owner_id = CAST(:owner_id AS text))
-   AND (CAST(:document_ids AS text[]) IS NULL OR e.document_id = ANY(CAST(:document_ids AS text[])))
- ORDER BY {distance}
- LIMIT :limit
-"""
 
-# By the HNSW index of the query's model; it is scanned on until enough rows pass the conditions (pgvector's
-# iterative scan), so that a narrow filter doesn't come back empty-handed.
-_NEAREST = f"""{_HIT}, 1 - ({{distance}}) AS score
-  FROM embeddings e
-  JOIN documents d ON d.document_id = e.document_id AND d.visible_attempt = e.attempt
-  JOIN chunks c ON c.document_id = e.document_id AND c.attempt = e.attempt AND c.index = e.index
- WHERE TRUE {_MAY_BE_SHOWN}"""
+def _quoting(scope: Scope, query: QueryEmbedding, words: str, limit: int) -> Select[Any]:
+    """Materialised, so that the few rows are sorted, and not the vector index scanned for a word."""
+    has_words = func.to_tsvector(_SIMPLE, chunks.c.text).op("@@")(func.phraseto_tsquery(_SIMPLE, words))
+    found = select(*(chunks.c[column.name] for column in _KEY)).where(has_words)
+    quoting = found.cte("quoting").prefix_with("MATERIALIZED")
+    best = (
+        select(*_KEY, _distance(query).label("distance"))
+        .select_from(quoting)
+        .join(embeddings, and_(*(embeddings.c[column.name] == quoting.c[column.name] for column in _KEY)))
+        .join(documents, _SHOWN)
+        .where(embeddings.c.model == query.model, *scope.conditions)
+        .order_by("distance")
+        .limit(limit)
+        .subquery("best")
+    )
+    return _of_chunks(best, 1 - best.c.distance).order_by(best.c.distance)
 
-# Materialised, so that the few rows are sorted, and not the vector index scanned for a word.
-_QUOTED = f"""
-WITH quoting AS MATERIALIZED (
-    SELECT * FROM chunks WHERE to_tsvector('simple', text) @@ phraseto_tsquery('simple', :words)
-){_HIT}, CAST(1 AS float8) AS score
-  FROM quoting c
-  JOIN documents d ON d.document_id = c.document_id AND d.visible_attempt = c.attempt
-  JOIN embeddings e ON e.document_id = c.document_id AND e.attempt = c.attempt AND e.index = c.index
- WHERE TRUE {_MAY_BE_SHOWN}"""  # noqa: S608 - of constants; what people send are parameters
+
+def _of_chunks(best: Subquery, cosine: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(*_COLUMNS, cosine.label("cosine"))
+        .select_from(best)
+        .join(chunks, and_(*(chunks.c[column.name] == best.c[column.name] for column in _KEY)))
+        .join(documents, documents.c.document_id == chunks.c.document_id)
+        .join(attempts, _ATTEMPT)
+    )
+
+
+def _distance(query: QueryEmbedding) -> ColumnElement[float]:
+    """Return the cosine distance as the index has it: by the dimensions of the model."""
+    kind = Vector(len(query.vector))
+    return cast(embeddings.c.embedding, kind).op("<=>", return_type=Float())(
+        cast(bindparam(None, str(query.vector), Text), kind)
+    )

@@ -80,6 +80,7 @@ documents = Table(
         "attempted_at",
         postgresql_where=text("sha256 IS NOT NULL AND outcome_published_at IS NULL"),
     ),
+    Index("documents_of_owner", "owner_id", text("created_at DESC"), text("document_id DESC")),
     Index("documents_newest", text("created_at DESC"), text("document_id DESC")),
     Index(
         "documents_under_way", "document_id", postgresql_where=text("status NOT IN ('embedded', 'failed')")
