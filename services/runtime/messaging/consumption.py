@@ -25,12 +25,14 @@ class Consumption:
         self._subscriber = subscriber
         self._reason = reason
         self._is_paused = False
+        self._is_cancelled = False
         self._not_before = 0.0
 
     async def follow(self) -> None:
         """Cancel or consume as the reason wants it now; to be called again and again."""
         wanted = self._reason() is not None
-        if wanted == self._is_paused or time.monotonic() < self._not_before:
+        is_done = self._is_cancelled if wanted else not self._is_paused
+        if is_done or time.monotonic() < self._not_before:
             return
         try:
             await (self._pause() if wanted else self._resume())
@@ -43,14 +45,17 @@ class Consumption:
         queue, tag = self._subscriber._queue_obj, self._subscriber._consumer_tag
         if queue is None or tag is None:
             return  # not started yet
-        await queue.cancel(tag)  # also one that the connection's loss took away is not restored then
+        # Before the broker says so: aio-pika does not restore a consumer whose cancellation was asked for, whatever
+        # comes of it, and nobody else would.
         self._is_paused = True
+        await queue.cancel(tag)
+        self._is_cancelled = True
         log.warning("consumption_paused", queue=queue.name, reason=self._reason())
 
     async def _resume(self) -> None:
         queue = self._subscriber._queue_obj
         if queue is None:
             return
-        self._subscriber._consumer_tag = await queue.consume(self._subscriber.consume)  # type: ignore[arg-type]
-        self._is_paused = False
+        self._subscriber._consumer_tag = await queue.consume(self._subscriber.consume)  # type: ignore[arg-type]  # as FastStream itself
+        self._is_paused = self._is_cancelled = False
         log.info("consumption_resumed", queue=queue.name)
