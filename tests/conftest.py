@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from local.backing import rabbitmq
@@ -37,6 +38,15 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+# structlog's own tracebacks show each frame with its surroundings and all variables: seconds of work for each bug
+# that a test has a loop run into.
+structlog.configure(
+    processors=[
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    ]
+)
 
 
 @pytest.fixture(scope="session")

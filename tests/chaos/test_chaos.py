@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 
 from local.backing import rabbitmq
-from tests.chaos.full_disk import FullDisk
 from tests.chaos.run import Chaos
 from tests.conftest import missing
-from tests.support.small_file_system import MayNotMount
 
 SECONDS = 60
 KILLS = 50
@@ -27,20 +25,4 @@ def test_nothing_is_lost_whatever_is_killed(
     assert not verdict.wrong
     assert len(verdict.kills) > 5  # of seven; which ones depends a little on the machine
     assert sum(verdict.kills.values()) >= KILLS
-    assert verdict.counts["documents embedded"] > 3
-
-
-@pytest.mark.timeout(300)
-def test_nothing_is_lost_and_nothing_stands_still_after_a_full_disk(
-    short_directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if not rabbitmq.installed():
-        missing("RabbitMQ is not installed: run `make setup`.")
-    try:
-        verdict = FullDisk(short_directory, SEED, times=1, hold=(6, 8), rest=(3, 4)).run()
-    except MayNotMount as reason:
-        pytest.skip(str(reason))
-    with capsys.disabled():
-        print(f"\n{verdict}")  # noqa: T201 - the figures
-    assert not verdict.wrong
     assert verdict.counts["documents embedded"] > 3
