@@ -19,6 +19,9 @@ _THIRD_PARTY_WARNINGS_ONLY = (
     "uvicorn.access",
 )
 
+_SIGNS_OF_LOSS = ("ChannelInvalidStateError", "error: RuntimeError: <Connection")
+"""In lines of aio-pika: what it says of a channel, and of a connection, that was closed already."""
+
 
 def configure_logging(settings: CommonSettings, service: str) -> None:
     """Route structlog and the standard library's logging to one renderer on standard error."""
@@ -64,7 +67,7 @@ def _is_no_lost_connection(record: logging.LogRecord) -> bool:
     channel of it can't be closed any more.
     """
     is_cancellation = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
-    return not is_cancellation and "ChannelInvalidStateError" not in record.getMessage()
+    return not is_cancellation and not any(sign in record.getMessage() for sign in _SIGNS_OF_LOSS)
 
 
 def _renderers(settings: CommonSettings) -> list[Processor]:

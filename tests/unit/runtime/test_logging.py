@@ -31,8 +31,11 @@ def test_a_delivery_that_a_lost_connection_cancels_is_no_error(capfd: pytest.Cap
     configure_logging(CommonSettings(log_format="json"), "parser")
     lost = asyncio.CancelledError("Server connection reset")
     logging.getLogger("faststream").error("CancelledError: Server connection reset", exc_info=lost)
-    callback = ("close", "ChannelInvalidStateError", "No active transport in channel")
-    logging.getLogger("aio_pika.tools").error("Callback %r error: %s: %s", *callback)
+    for callback in (
+        ("close", "ChannelInvalidStateError", "No active transport in channel"),
+        ("close", "RuntimeError", '<Connection: "amqp://there/"> closed'),
+    ):
+        logging.getLogger("aio_pika.tools").error("Callback %r error: %s: %s", *callback)
     assert capfd.readouterr().err == ""
 
 
