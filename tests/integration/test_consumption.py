@@ -8,6 +8,7 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 from faststream.rabbit.subscriber.usecase import RabbitSubscriber
 
+from services.runtime.errors import BROKER_ERRORS
 from services.runtime.messaging.consumption import Consumption
 
 pytestmark = pytest.mark.anyio
@@ -39,11 +40,20 @@ class Taken:
         self.subscriber: RabbitSubscriber = subscriber
 
     async def next_of(self, body: str, seconds: float = 10) -> str | None:
-        await self.broker.publish(body, QUEUE)
+        await self._publish(body)
         try:
             return await asyncio.wait_for(self.bodies.get(), seconds)
         except TimeoutError:
             return None
+
+    async def _publish(self, body: str) -> object:
+        """Again, until the channel is there: which of a connection's channels comes back first is not said."""
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    return await self.broker.publish(body, QUEUE)
+                except (*BROKER_ERRORS, RuntimeError):
+                    await asyncio.sleep(0.05)
 
 
 @pytest.fixture

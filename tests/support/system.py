@@ -66,7 +66,10 @@ class System:
         for name in names:
             self.launch(name)
         for name in names:
-            wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]  # mypy infers no lambda with a default
+            try:
+                wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]  # mypy infers no lambda with a default
+            except AssertionError as error:
+                raise AssertionError(f"{name} is not ready:\n{self.log(name)[-6000:]}") from error
 
     def launch(self, name: str) -> None:
         """Start a service and return at once."""
@@ -236,7 +239,10 @@ def following(system: System, **params: str) -> Iterator[Follower]:
     """A follower that has seen ``connected``."""
     follower = Follower(system, params, last_event_id=params.pop("after", ""))
     with in_background(follower):
-        wait_until(lambda: follower.connections > 0)
+        try:
+            wait_until(lambda: follower.connections > 0)
+        except AssertionError as error:
+            raise AssertionError(f"no stream connects:\n{system.log('api')[-6000:]}") from error
         yield follower
 
 
