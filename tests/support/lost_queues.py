@@ -14,7 +14,6 @@ LOSE_STREAM = """
         Forget = {delete_stream, Stream, #{}},
         {ok, ok, _} = ra:process_command({rabbit_stream_coordinator, node()}, Forget)
     end)()"""
-REMOVE_NAME = 'rabbit_amqqueue:internal_delete(rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>), <<"test">>)'
 STOP = "ok = ra:stop_server(quorum_queues, {'VHOST_QUEUE', node()})"
 START = "ok = ra:restart_server(quorum_queues, {'VHOST_QUEUE', node()})"
 
@@ -23,14 +22,14 @@ START = "ok = ra:restart_server(quorum_queues, {'VHOST_QUEUE', node()})"
 def lost_queues(host: PrivateVirtualHost, quorum: topology.Queue, stream: topology.Queue) -> Iterator[None]:
     """The quorum queue's process has ended, and the coordinator of streams has forgotten the stream, for good.
 
-    Afterwards the one begins again, from its files, and of the other the name goes too: else its virtual host could
-    not be removed. All at once, since each call of ``rabbitmqctl`` takes more than a second.
+    Afterwards the one begins again, from its files. All at once, since each call of ``rabbitmqctl`` takes more
+    than a second.
     """
     _evaluate(host, _of(host, STOP, quorum), _of(host, LOSE_STREAM, stream))
     try:
         yield
     finally:
-        _evaluate(host, _of(host, START, quorum), _of(host, REMOVE_NAME, stream))
+        _evaluate(host, _of(host, START, quorum))
 
 
 def _of(host: PrivateVirtualHost, expression: str, queue: topology.Queue) -> str:

@@ -46,13 +46,18 @@ class VirtualHosts:
     @contextmanager
     def fresh(self) -> Iterator[str]:
         """The URL of a new virtual host, which is removed afterwards."""
-        name = f"test-{secrets.token_hex(6)}"
-        self._ask("PUT", f"api/vhosts/{name}")
+        url = self.made()
         try:
-            yield self._broker._replace(path=f"/{name}").geturl()
+            yield url
         finally:
             self.await_answer()
-            self._ask("DELETE", f"api/vhosts/{name}")
+            self._ask("DELETE", f"api/vhosts/{urlsplit(url).path.removeprefix('/')}")
+
+    def made(self) -> str:
+        """Make a virtual host that stays, and return its URL."""
+        name = f"test-{secrets.token_hex(6)}"
+        self._ask("PUT", f"api/vhosts/{name}")
+        return self._broker._replace(path=f"/{name}").geturl()
 
     def _ask(self, method: str, path: str) -> None:
         user, password = (unquote(part or "guest") for part in (self._broker.username, self._broker.password))
