@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.backing.forgotten_queue import is_forgotten
 from local.backing.loss_evidence import Deaths, DownQueue
 from local.backing.lost_queues import lost_queue
 from local.backing.rabbitmq import DISK_FREE_LIMIT, PrivateBroker
@@ -28,6 +29,8 @@ FULL_DISK_SHARE, FULL_DISK_SECONDS = 0.2, 600.0
 RESTART_SECONDS = 5.0
 """A node whose queue was fine since its start is started again so soon: that costs seconds and no data."""
 RESTART_SIGHTINGS = 3
+ASKED_AFTER = 2
+"""Looks before the node is asked whether it has forgotten the queue for good, which takes some seconds."""
 SAID_AFTER = 3
 """Looks before the person at the terminal hears of it: a stream is down for some seconds after each start."""
 
@@ -76,12 +79,14 @@ class RepairedBroker(PrivateBroker):
             return False
         if self.running:
             self._look(now, say)
+            if self._down.is_forgotten:
+                return self._replace(f"it has forgotten {self._down.queue}", say)
             if self._down.was_fine and self._down.is_lasting(
                 now, min(RESTART_SECONDS, self._seconds), RESTART_SIGHTINGS
             ):
                 return self._start_again(say)
             if self._down.is_lasting(now, self._patience(now)):
-                return self._replace(f"{self._down.queue} has been down", say)
+                return self._replace(f"{self._down.queue} has been down for {self._patience(now):g} s", say)
         elif self._process is not self._ended:
             self._ended = self._process
             is_unexplained = self._is_unexplained()
@@ -89,7 +94,7 @@ class RepairedBroker(PrivateBroker):
                 return self._put_back(say)
             self._deaths.note(now, counts=is_unexplained)
             if self._deaths.is_lasting(now, self._seconds):
-                return self._replace("it has not come up", say)
+                return self._replace(f"it has not come up for {self._seconds:g} s", say)
         return False
 
     def _look(self, now: float, say: Say) -> None:
@@ -107,7 +112,9 @@ class RepairedBroker(PrivateBroker):
             self._aside = None
             lost = lost_queue(self.url, self.management_url) if has_room else None
         self._down.note(lost, self.pid, now)
-        self._next_look = now + self._pause()
+        if self._was_full(now) and self._down.sightings == ASKED_AFTER:
+            self._down.is_forgotten = is_forgotten(self, self._down.queue)
+        self._next_look = time.monotonic() + self._pause()
         if self._down.sightings == SAID_AFTER and not self._down.was_fine:
             say(
                 f"{lost} is down; if it stays so for {self._patience(now):g} s, the broker is repaired "
@@ -153,11 +160,8 @@ class RepairedBroker(PrivateBroker):
         )
 
     def _replace(self, what: str, say: Say) -> bool:
-        say(
-            f"the broker has lost what it kept: {what} for {self._patience(time.monotonic()):g} s, though there "
-            "is room on the disk"
-        )
-        self.stop()
+        say(f"the broker has lost what it kept: {what}, though there is room on the disk")
+        self.kill()  # an orderly stop takes six seconds, and it outlives this as any death
         try:
             self._aside = self._set_aside()
         except OSError as error:  # a mount, perhaps

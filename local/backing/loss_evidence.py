@@ -14,6 +14,8 @@ class DownQueue:
     sightings: int = 0
     was_fine: bool = False
     """Of this process of the broker: no queue was down at one look at least."""
+    is_forgotten: bool = False
+    """The broker itself says that nothing brings it back."""
     _pid: int | None = None
     _since: float = 0.0
 
@@ -27,6 +29,7 @@ class DownQueue:
             self.sightings += 1
         else:
             self.queue, self.sightings, self._since = queue or "", int(bool(queue)), now
+            self.is_forgotten = False
 
     def is_lasting(self, now: float, seconds: float, sightings: int = LEAST_SIGHTINGS) -> bool:
         """Return whether the same queue was down whenever the broker was asked, so often and so long (seconds)."""

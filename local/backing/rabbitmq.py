@@ -133,7 +133,19 @@ class PrivateBroker(ManagedProcess):
 
     def control(self, *arguments: str) -> None:
         """Run ``rabbitmqctl`` on the node; raises CalledProcessError."""
-        subprocess.run([CONTROL, *arguments], env=self._environment(), check=True, capture_output=True)
+        self._control(*arguments)
+
+    def evaluate(self, expression: str, within: float = 30.0) -> str:
+        """Return the value of an Erlang expression on the node, as text; raises SubprocessError.
+
+        So it does when it takes longer than ``within`` seconds.
+        """
+        return self._control("eval", expression, within=within).stdout.decode().strip()
+
+    def _control(self, *arguments: str, within: float | None = None) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [CONTROL, *arguments], env=self._environment(), check=True, capture_output=True, timeout=within
+        )
 
     def why_not(self) -> str:
         """Return a sentence, and what the node wrote last."""

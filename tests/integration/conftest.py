@@ -1,17 +1,30 @@
 """Fixtures that several integration tests share."""
 
+import asyncio
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.runtime.database.engine import create_engine
+from services.runtime.database.migrate import migrate
 from tests.conftest import empty_database, missing
 from tests.support.followers import install_npm_clients
 from tests.support.guarded import Guarded, guarded_api
 from tests.support.system import System
 from tests.support.virtual_host import VirtualHosts
+
+
+@pytest.fixture
+async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A database with its tables, and nothing in them."""
+    await asyncio.to_thread(migrate, fresh_database_url)
+    engine = create_engine(fresh_database_url)
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import asyncio
 import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,22 +18,15 @@ from tests.support.up_command import System
 
 
 @pytest.fixture
-def directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="stagecast-test-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def ports(directory: Path) -> NodePorts:
+def ports(short_directory: Path) -> NodePorts:
     """Those of a node that has stopped in order, and has lost what its coordinator of streams knew."""
-    broker = PrivateBroker(directory / "rabbitmq")
+    broker = PrivateBroker(short_directory / "rabbitmq")
     broker.start()
     asyncio.run(declare_once(broker.url))
     assert lost_queue(broker.url, broker.management_url) == ""
     broker.stop()
     broker.ports.release()
-    (node,) = (directory / "rabbitmq" / "mnesia").glob("*@localhost")
+    (node,) = (short_directory / "rabbitmq" / "mnesia").glob("*@localhost")
     shutil.rmtree(node / "coordination")
     return broker.ports
 
@@ -49,18 +40,18 @@ async def waits(url: str) -> bool:
 
 
 def test_a_start_with_a_lost_log_sets_the_broker_aside_and_goes_on_with_a_new_one(
-    directory: Path, ports: NodePorts, database_url: str
+    short_directory: Path, ports: NodePorts, database_url: str
 ) -> None:
     url = f"amqp://guest:guest@127.0.0.1:{ports.amqp}/"
-    system = System(directory, RABBITMQ_URL="", DATABASE_URL=database_url, BROKER_REPAIR_SECONDS="6")
+    system = System(short_directory, RABBITMQ_URL="", DATABASE_URL=database_url, BROKER_REPAIR_SECONDS="6")
     try:
         system.await_line(f"{topology.LOG.name} is down; if it stays so for 6 s")
         assert asyncio.run(waits(url)), "a service that starts meanwhile ended"
         system.await_line(f"{topology.LOG.name} has been down for 6 s")
         system.await_line("rm -r ")
-        wait_until(lambda: running_url(directory / "rabbitmq"), within=40)
-        assert running_url(directory / "rabbitmq") == url
-        (aside,) = directory.glob("rabbitmq.lost-*")
+        wait_until(lambda: running_url(short_directory / "rabbitmq"), within=40)
+        assert running_url(short_directory / "rabbitmq") == url
+        (aside,) = short_directory.glob("rabbitmq.lost-*")
         assert (aside / "mnesia").exists()
         assert system.said(f"rm -r {aside}$")
         wait_until(lambda: asyncio.run(queue_state_at(url, topology.LOG)) is QueueState.MISSING)

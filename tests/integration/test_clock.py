@@ -1,7 +1,6 @@
 """A clock that is set back or forward: what waits for seconds does not wait for hours, and nothing lives longer."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from contracts.statuses import Status
 from services.api.access.tickets import InvalidTicket, Tickets
 from services.api.access.tokens import Claims
 from services.api.webhook.receipts import Receipts
-from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import tickets, webhook_receipts
 from tests.integration.test_sweeper import Recorder, put, sweeper
@@ -28,14 +26,6 @@ IN_AN_HOUR = NOW + timedelta(hours=1)
 """What was noted before the clock was set back an hour."""
 YESTERDAY = NOW - timedelta(days=1)
 """What was noted before the clock was set forward a day."""
-
-
-@pytest.fixture
-async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
-    yield engine
-    await engine.dispose()
 
 
 def report(status: Status, source: str) -> StatusEvent:

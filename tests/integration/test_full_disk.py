@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import aio_pika
 import httpx
@@ -12,7 +11,7 @@ import pytest
 
 from contracts import topology
 from tests.integration.test_faults_admission import readiness
-from tests.support.small_file_system import MIB, MayNotMount, SmallFileSystem, small_file_system
+from tests.support.small_file_system import MIB, SmallFileSystem, small_file_system
 from tests.support.system import System, following, until
 
 RESERVE = 4 * MIB
@@ -21,11 +20,7 @@ RESERVE = 4 * MIB
 @pytest.fixture
 def disk(own_system: System) -> Iterator[SmallFileSystem]:
     """The file system of the objects."""
-    with ExitStack() as stack:
-        try:
-            mounted = stack.enter_context(small_file_system(own_system.directory / "objects", 64))
-        except MayNotMount as reason:
-            pytest.skip(str(reason))
+    with small_file_system(own_system.directory / "objects", 64) as mounted:
         own_system.settings |= {"DISK_RESERVE_BYTES": str(RESERVE)}
         own_system.modules |= {"embedder": "tests.support.fakes.dummy_embedder"}
         yield mounted

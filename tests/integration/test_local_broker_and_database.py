@@ -1,10 +1,8 @@
 """The private broker and the embedded database, for real."""
 
 import os
-import shutil
 import signal
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,15 +25,8 @@ QUORUM: FieldTable = {"x-queue-type": "quorum"}
 
 
 @pytest.fixture
-def directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="stagecast-test-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def server(directory: Path) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(directory / "postgres", durable=False)
+def server(short_directory: Path) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(short_directory / "postgres", durable=False)
     server.start()
     yield server
     server.kill()
@@ -108,28 +99,30 @@ def test_the_database_survives_its_servers_death(server: EmbeddedPostgres) -> No
         assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
 
 
-def test_a_number_that_a_power_cut_left_does_not_stop_the_database(directory: Path) -> None:
-    first = EmbeddedPostgres(directory / "postgres")
+def test_a_number_that_a_power_cut_left_does_not_stop_the_database(short_directory: Path) -> None:
+    first = EmbeddedPostgres(short_directory / "postgres")
     first.start()
     kill_hard(first)
-    stale = directory / "postgres" / "cluster" / "postmaster.pid"
+    stale = short_directory / "postgres" / "cluster" / "postmaster.pid"
     lines = stale.read_text().splitlines()
     stale.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    second = EmbeddedPostgres(directory / "postgres")
+    second = EmbeddedPostgres(short_directory / "postgres")
     second.start()
     second.stop()
 
 
-def test_a_data_directory_may_be_called_anything(directory: Path) -> None:
-    server = EmbeddedPostgres(directory / "My C++ & 100% files" / "postgres", durable=False)
+def test_a_data_directory_may_be_called_anything(short_directory: Path) -> None:
+    server = EmbeddedPostgres(short_directory / "My C++ & 100% files" / "postgres", durable=False)
     server.start()
     migrate(server.url)
     server.stop()
 
 
 @pytest.mark.parametrize("name", ["short", "lőng" * 25])
-def test_others_find_the_database_of_a_directory_however_long_its_path(directory: Path, name: str) -> None:
-    data_dir = directory / name
+def test_others_find_the_database_of_a_directory_however_long_its_path(
+    short_directory: Path, name: str
+) -> None:
+    data_dir = short_directory / name
     server = EmbeddedPostgres(data_dir / "postgres", durable=False)
     server.start()
     with psycopg.connect(required_database_url(CommonSettings(data_dir=data_dir))) as connection:
@@ -138,17 +131,20 @@ def test_others_find_the_database_of_a_directory_however_long_its_path(directory
     assert server._sockets == server.directory or not server._sockets.exists()
 
 
-def test_a_socket_is_not_put_where_another_may_have_prepared_for_it(directory: Path) -> None:
-    server = EmbeddedPostgres(directory / ("long" * 25) / "postgres", durable=False)
-    server._sockets.symlink_to(directory)
+def test_a_socket_is_not_put_where_another_may_have_prepared_for_it(short_directory: Path) -> None:
+    server = EmbeddedPostgres(short_directory / ("long" * 25) / "postgres", durable=False)
+    server._sockets.symlink_to(short_directory)
     with pytest.raises(StartFailed, match=f"{server._sockets} belongs to another user"):
         server.start()
     server._sockets.unlink()
 
 
-def test_the_directories_above_a_database_stay_closed(directory: Path) -> None:
-    server = EmbeddedPostgres(directory / "data" / "postgres", durable=False)
-    (directory / "data").mkdir(mode=0o700)
+def test_the_directories_above_a_database_stay_closed(short_directory: Path) -> None:
+    server = EmbeddedPostgres(short_directory / "data" / "postgres", durable=False)
+    (short_directory / "data").mkdir(mode=0o700)
     server.start()
     server.stop()
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (directory, directory / "data")] == [0o700, 0o700]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (short_directory, short_directory / "data")] == [
+        0o700,
+        0o700,
+    ]

@@ -1,9 +1,12 @@
 """A queue that is lost while its name stays is told from one that is missing, and from a broker that is away."""
 
+from urllib.parse import urlsplit
+
 import aio_pika
 import pytest
 
 from contracts import topology
+from local.backing.forgotten_queue import is_forgotten
 from services.runtime.messaging.connection import broker_connection
 from services.runtime.messaging.declare import declare_once
 from services.runtime.messaging.queue_state import QueueState, queue_state, queue_state_at
@@ -31,14 +34,21 @@ async def test_queues_that_work_are_fine_and_keep_what_lies_in_them(vhost_url: s
         assert not kept.redelivered
 
 
-async def test_a_queue_whose_process_ended_is_down_though_the_broker_says_that_it_is_there(
+async def test_a_queue_whose_process_ended_is_down_and_forgotten_only_if_no_start_brings_it_back(
     private_broker: PrivateVirtualHost,
 ) -> None:
+    def forgotten(queue: topology.Queue) -> bool:
+        return is_forgotten(
+            private_broker.broker, queue.name, urlsplit(private_broker.url).path.removeprefix("/")
+        )
+
     await declare_once(private_broker.url)
+    assert not forgotten(topology.LOG)
     with lost_queues(private_broker, RETRY, topology.LOG):
         await declare_once(private_broker.url)  # which does not help
         states = [await queue_state_at(private_broker.url, queue) for queue in (RETRY, PARSE, topology.LOG)]
         assert states == [QueueState.DOWN, QueueState.FINE, QueueState.DOWN]
+        assert [forgotten(queue) for queue in (RETRY, topology.LOG)] == [False, True]
     assert await queue_state_at(private_broker.url, RETRY) is QueueState.FINE
 
 

@@ -18,8 +18,6 @@ from services.api.documents.deletion import Deletion
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
 from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.database.engine import create_engine
-from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents, projections
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
@@ -40,14 +38,6 @@ class Recorder(Publisher):
 
     async def command(self, command: StageCommand) -> None:
         self.published.append((type(command).__name__, command.document_id))
-
-
-@pytest.fixture
-async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
-    yield engine
-    await engine.dispose()
 
 
 def sweeper(engine: AsyncEngine, recorder: Recorder, directory: Path) -> Sweeper:

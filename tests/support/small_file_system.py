@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from _pytest.outcomes import Skipped  # pytest.skip.Exception, with a type
+
 MIB = 1 << 20
 
 
-class MayNotMount(Exception):
-    """This account, or this container, may not mount file systems."""
+class MayNotMount(Skipped):
+    """This account, or this container, may not mount file systems; a test that meets it is skipped."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,14 @@ class Node(RepairedBroker):
 
     is_ready = True
     works_when_new = True
+    forgets = "false"
 
     def _launch(self) -> subprocess.Popen[bytes]:
         script = "raise SystemExit(1)" if self.is_damaged else "import time; time.sleep(600)"
         return spawn([sys.executable, "-S", "-c", script], env={}, output=subprocess.DEVNULL)
+
+    def evaluate(self, expression: str, within: float = 30.0) -> str:
+        return self.forgets
 
     @property
     def is_damaged(self) -> bool:
@@ -171,3 +175,17 @@ def test_where_a_full_disk_explains_it_a_fifth_of_the_time_is_enough(
     node._has_room = lambda: True
     assert mended(node, [])
     assert len(aside(node)) == 1
+
+
+@pytest.mark.parametrize("forgets", ["true", "false"])
+def test_after_a_full_disk_a_node_that_has_forgotten_the_queue_is_replaced_at_once(
+    node: Node, said: list[str | None], forgets: str
+) -> None:
+    node._seconds = 60
+    node.forgets = forgets
+    node._has_room = lambda: False
+    node.launch()
+    assert not mended(node, [], within=0.2)
+    node._has_room = lambda: True
+    assert mended(node, [], within=3) == (forgets == "true")
+    assert len(aside(node)) == (forgets == "true")
