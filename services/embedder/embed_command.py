@@ -1,5 +1,6 @@
 """One EmbedChunks from beginning to end; safe to run twice, and at any point after a crash."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -12,7 +13,7 @@ from contracts.commands import Batching, EmbedChunks
 from contracts.events import StatusEvent
 from contracts.statuses import Status
 from services.embedder.batcher import Batcher
-from services.embedder.embedding_model import EmbeddingModel
+from services.embedder.embedding_model import EmbeddingModel, Vectors
 from services.lifecycle.attempt_statements import (
     begin_batch,
     read_progress,
@@ -49,6 +50,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class BatchChunk:
+    """A chunk's text as it is embedded, and whether its owner has had the same text embedded before."""
+
+    text: str
+    has_vector: bool
+
+
+@dataclass(frozen=True)
 class EmbedCommandHandler:
     """Takes the commands to embed a batch."""
 
@@ -67,13 +76,15 @@ class EmbedCommandHandler:
             if resolved is None:
                 return
             connection, attempt = resolved
-            texts = await self._begin(connection, attempt, command)
-        vectors = await self.batcher.embed(texts) if texts is not None else None
+            batch = await self._begin(connection, attempt, command)
+        vectors = await self._embed(batch) if batch is not None else {}
         # One at a time: the attempt's row is written, and then perhaps the document's.
         async with locked_attempt(self.engine, *attempt.key, lock=Lock.WRITING) as (connection, _):
             stored = None
-            if vectors is not None:
-                stored = await store_batch(connection, attempt, command, self.model.name, vectors)
+            if batch is not None:
+                stored = await store_batch(
+                    connection, attempt, command, self.model.name, [chunk.text for chunk in batch], vectors
+                )
             # A delivery that finds its batch done looks too: an earlier one may have died before the end.
             progress = Progress.of(stored or await self._read_progress(connection, attempt))
             if progress.is_complete:
@@ -84,11 +95,16 @@ class EmbedCommandHandler:
         if progress.is_complete:
             await publish_outcome(self.engine, self.reporter, *attempt.key)
 
+    async def _embed(self, batch: Sequence[BatchChunk]) -> dict[str, Vectors]:
+        """Return the vectors of the texts that have none, each text once."""
+        texts = list(dict.fromkeys(chunk.text for chunk in batch if not chunk.has_vector))
+        return dict(zip(texts, await self.batcher.embed(texts), strict=True))
+
     async def _begin(
         self, connection: AsyncConnection, attempt: DocumentAttempt, command: EmbedChunks
-    ) -> list[str] | None:
-        """Return the texts of the batch, or None when it is embedded already."""
-        begun = await begin_batch(connection, attempt, command)
+    ) -> list[BatchChunk] | None:
+        """Return the chunks of the batch, or None when it is embedded already."""
+        begun = await begin_batch(connection, attempt, command, self.model.name)
         if begun is None:
             raise Superseded(f"{attempt.document_id}: no chunks for batch {command.batch}")
         progress = Progress.of(begun)
@@ -97,7 +113,7 @@ class EmbedCommandHandler:
             raise MalformedMessage(f"the attempt has no batch {command.batch} of these bounds")
         if begun.is_first:
             await self._report_progress(attempt, progress)
-        return None if begun.is_embedded else list(begun.texts)
+        return None if begun.is_embedded else list(map(BatchChunk, begun.texts, begun.has_vector))
 
     async def _read_progress(self, connection: AsyncConnection, attempt: DocumentAttempt) -> Row[Any]:
         row = await read_progress(connection, attempt)

@@ -1,14 +1,17 @@
 """A chunk of a document, as the parser makes it and the database keeps it."""
 
+import hashlib
 from dataclasses import dataclass
+
+CONTEXT_END = "\n\n"
 
 
 @dataclass(frozen=True)
 class Chunk:
     """A piece of a document that the model embeds as a whole.
 
-    ``token_count`` is what the model sees, its special tokens included. ``page_start`` and ``page_end`` count
-    from 1 and are None in formats without pages.
+    ``token_count`` is what the model sees: ``embedded_text`` and its special tokens. ``page_start`` and
+    ``page_end`` count from 1 and are None in formats without pages.
     """
 
     index: int
@@ -17,3 +20,20 @@ class Chunk:
     page_start: int | None
     page_end: int | None
     headings: tuple[str, ...]
+    context: str = ""
+    """The document's title and the path of headings, as far as they fit; embedded with the text, not shown."""
+
+    @property
+    def embedded_text(self) -> str:
+        """What the model is given."""
+        return in_context(self.context, self.text)
+
+
+def in_context(context: str, text: str) -> str:
+    """Put a chunk's context before its text; ``attempt_statements`` does the same in SQL."""
+    return f"{context}{CONTEXT_END}{text}" if context else text
+
+
+def text_hash(embedded_text: str) -> bytes:
+    """The SHA-256 by which a text's vector is known."""
+    return hashlib.sha256(embedded_text.encode()).digest()

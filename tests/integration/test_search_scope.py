@@ -39,6 +39,8 @@ class Stored:
     file_type: str
     vector: Vector
     is_shown: bool = True
+    by_last_release: bool = False
+    """With a vector of its own, in place of one that all that say the same point to."""
 
 
 def unit(vector: Vector) -> Vector:
@@ -81,8 +83,24 @@ async def store(database_url: str, stored: Sequence[Stored]) -> None:
             "COPY embeddings (document_id, attempt, index, model, embedding) FROM STDIN"
         ) as copy:
             for one in stored:
-                await copy.write_row((one.document_id, 1, one.index, MODEL, str(one.vector.tolist())))
+                if one.by_last_release:
+                    await copy.write_row((one.document_id, 1, one.index, MODEL, str(one.vector.tolist())))
+        await point(cursor, [one for one in stored if not one.by_last_release])
         await connection.execute("ANALYZE")
+
+
+async def point(cursor: psycopg.AsyncCursor, stored: Sequence[Stored]) -> None:
+    """Store each vector once, and point all that have it to that."""
+    vectors = {str(one.vector.tolist()): number for number, one in enumerate(stored, start=1)}
+    async with cursor.copy("COPY vectors (vector_id, model, text_hash, embedding) FROM STDIN") as copy:
+        for vector, number in vectors.items():
+            await copy.write_row((number, MODEL, vector.encode(), vector))
+    async with cursor.copy(
+        "COPY embeddings (document_id, attempt, index, model, owner_id, vector_id) FROM STDIN"
+    ) as copy:
+        for one in stored:
+            number = vectors[str(one.vector.tolist())]
+            await copy.write_row((one.document_id, 1, one.index, MODEL, one.owner_id, number))
 
 
 @pytest.fixture
@@ -146,11 +164,13 @@ async def test_search_gives_what_looking_at_everything_gives(
             kind,
             unit(draw.choice(texts) + draw.choice((0, 0.3)) * dice.normal(size=DIMENSIONS)),
             is_shown,
+            by_last_release,
         )
         for number in range(60)
         for owner in [draw.choice((None, "alice", "alice", "bob"))]
         for kind in [draw.choice(("application/pdf", "text/plain", "text/html"))]
         for is_shown in [draw.random() < 0.9]
+        for by_last_release in [draw.random() < 0.3]
         for index in range(draw.choice((1, 3, 20)))
     ]
     await store(fresh_database_url, stored)
@@ -172,7 +192,7 @@ async def test_search_gives_what_looking_at_everything_gives(
         }
         assert len(set(hits)) == len(hits) == min(limit, len(cosine))
         best = sorted(cosine.values(), reverse=True)[:limit]
-        assert [cosine[hit] for hit in hits] == pytest.approx(best, abs=1e-5)
+        assert [cosine[hit] for hit in hits] == pytest.approx(best, abs=2e-3)  # of half the bits
 
 
 async def test_a_hit_says_where_it_stands(engine: AsyncEngine, fresh_database_url: str) -> None:
@@ -182,4 +202,4 @@ async def test_a_hit_says_where_it_stands(engine: AsyncEngine, fresh_database_ur
     result = await search(engine, LOCAL_USER, request, QueryEmbedding(model=MODEL, vector=vector.tolist()))
     (hit,) = result.items
     assert (hit.title, hit.headings, hit.filename) == ("A title", [], "only.x")
-    assert hit.cosine == pytest.approx(1)
+    assert hit.cosine == pytest.approx(1, abs=1e-3)

@@ -4,16 +4,24 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.commands import StageCommand
+from contracts.commands import QueryEmbedding, StageCommand
 from contracts.events import LogEvent, StatusEvent
 from contracts.statuses import Status
+from services.api.access.caller import Caller
+from services.api.api_settings import ApiSettings
+from services.api.documents.deletion import Deletion
+from services.api.recovery.lost_log import LostLog
 from services.api.recovery.stalled import MAX_RESENDS, resend_stalled
+from services.api.recovery.sweeper import Sweeper
+from services.api.search import scope
+from services.api.search.search import SearchRequest, search
 from services.lifecycle.attempts import open_next_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.document_statements import record_outcome
@@ -21,8 +29,10 @@ from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
-from services.runtime.database.tables import documents
+from services.runtime.database.tables import documents, vectors
+from services.runtime.database.vector_index import ensure_vector_index
 from services.runtime.messaging.publisher import Publisher
+from services.runtime.object_store import ObjectStore
 
 pytestmark = pytest.mark.anyio
 
@@ -139,3 +149,72 @@ async def test_what_we_write_is_read_by_a_process_of_the_last_release(
             "SELECT ending ->> 'status', announced_at IS NOT NULL FROM documents WHERE document_id = 'tried-out'"
         ).fetchone()
     assert row == ("failed", True)
+
+
+BEFORE_VECTORS = "0009"
+MODEL, QUERY = "made-up", QueryEmbedding(model="made-up", vector=[1.0, 0.0])
+
+OLD_DOCUMENT = (
+    (
+        "INSERT INTO documents (document_id, owner_id, filename, file_type, sha256, created_at, attempted_at,"
+        " updated_at, status, status_attempt, visible_attempt, chunk_count)"
+        " VALUES ('old', 'alice', 'a.txt', 'text/plain', 'old', now(), now(), now(), 'embedded', 1, 1, 30)"
+    ),
+    (
+        "INSERT INTO attempts (document_id, attempt, chunk_count, token_count, batch_chunks, batches, started_at)"
+        " VALUES ('old', 1, 30, 1, 1, 1, now())"
+    ),
+    (
+        "INSERT INTO chunks (document_id, attempt, index, text, token_count)"
+        " SELECT 'old', 1, n, 'text ' || n % 10, 2 FROM generate_series(0, 29) n"
+    ),
+)
+OLD_EMBEDDINGS = (
+    "INSERT INTO embeddings (document_id, attempt, index, model, embedding)"
+    " SELECT document_id, attempt, index, 'made-up', '[1,0]' FROM chunks WHERE index >= 0"
+)
+OLD_INDEX = (
+    "CREATE INDEX embeddings_hnsw_0123456789abcdef ON embeddings"
+    " USING hnsw ((embedding::vector(2)) vector_cosine_ops) WHERE model = 'made-up'"
+)
+
+
+@pytest.mark.parametrize("few_chunks", [0, 10_000])
+async def test_vectors_of_the_last_release_are_found_and_taken_over_and_those_that_it_writes_beside_ours_too(
+    fresh_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_chunks: int
+) -> None:
+    monkeypatch.setattr(scope, "FEW_CHUNKS", few_chunks)  # by the index, and exactly
+    await asyncio.to_thread(migrate, fresh_database_url, BEFORE_VECTORS)
+    with psycopg.connect(fresh_database_url) as last_release:
+        for statement in (*OLD_DOCUMENT, OLD_EMBEDDINGS, OLD_INDEX):
+            last_release.execute(statement)
+    await asyncio.to_thread(migrate, fresh_database_url)
+    engine = create_engine(fresh_database_url)
+    await ensure_vector_index(engine, MODEL, 2)
+    request = SearchRequest(query="anything", limit=100)
+
+    async def indexes_of_hits() -> list[int]:
+        result = await search(engine, Caller("alice", sees_all=False), request, QUERY)
+        return sorted(hit.chunk_index for hit in result.items)
+
+    assert await indexes_of_hits() == list(range(30))
+    sweep = sweeper(engine, tmp_path)
+    assert await sweep.take_over_embeddings() == 30
+    assert await indexes_of_hits() == list(range(30))
+    with psycopg.connect(fresh_database_url) as last_release:
+        last_release.execute("DELETE FROM embeddings WHERE index < 5")
+        last_release.execute(f"{OLD_EMBEDDINGS} AND index < 5")
+    assert await indexes_of_hits() == list(range(30))
+    assert await sweep.take_over_embeddings() == 5
+    assert await sweep.take_over_embeddings() == 0
+    assert await indexes_of_hits() == list(range(30))
+    async with engine.connect() as connection:
+        assert await connection.scalar(select(func.count()).select_from(vectors)) == 10
+        assert await connection.scalar(text("SELECT to_regclass('embeddings_hnsw_0123456789abcdef')")) is None
+    await engine.dispose()
+
+
+def sweeper(engine: AsyncEngine, directory: Path) -> Sweeper:
+    reporter = StatusReporter(Recorder(), "api")
+    deletion = Deletion(engine, ObjectStore(directory.as_uri()), reporter.publisher)
+    return Sweeper(engine, reporter, deletion, ApiSettings(), LostLog(engine, reporter), asyncio.Event())

@@ -42,6 +42,14 @@ STALE_UPLOADS = """
 SELECT document_id, 'reserved at ' || reserved_at FROM upload_reservations
 WHERE reserved_at < now() - :tolerance - interval '1 hour'
 """
+UNUSED_VECTORS = """
+SELECT 'vector ' || vector_id, 'no chunk points to it, and nobody removes it' FROM vectors
+WHERE NOT EXISTS (SELECT FROM embeddings WHERE embeddings.vector_id = vectors.vector_id)
+  AND NOT EXISTS (
+    SELECT FROM unused_vectors noted
+    WHERE noted.vector_id = vectors.vector_id AND noted_at > now() - :tolerance - interval '1 hour'
+  )
+"""
 
 CHECKS = {
     "stuck": STUCK,
@@ -50,4 +58,5 @@ CHECKS = {
     "chunks incomplete": INCOMPLETE,
     "chunks left behind": LEFT_BEHIND,
     "upload left behind": STALE_UPLOADS,
+    "vector left behind": UNUSED_VECTORS,
 }

@@ -115,7 +115,7 @@ async def _ask_database(result: Audit, engine: AsyncEngine, tolerance: timedelta
             text("SELECT status, count(*) FROM documents GROUP BY 1")
         ):
             result.counts[f"documents {status}"] = count
-        for table in ("chunks", "embeddings"):
+        for table in ("chunks", "embeddings", "vectors"):
             result.counts[table] = await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608 - ours
         for what, question in CHECKS.items():
             bound = {"tolerance": tolerance} if ":tolerance" in question else {}

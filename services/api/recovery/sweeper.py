@@ -4,6 +4,7 @@ Every step may run on several replicas at once, and twice: all that it does is s
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
@@ -23,6 +24,7 @@ from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
+from services.lifecycle.vector_statements import remove_unused_vectors, take_over_embeddings
 from services.runtime.database.age import is_older
 from services.runtime.database.tables import (
     IS_ALIVE,
@@ -31,11 +33,15 @@ from services.runtime.database.tables import (
     upload_reservations,
     webhook_receipts,
 )
+from services.runtime.database.vector_index import drop_old_indexes
 from services.runtime.process.background import run_step
 from services.runtime.process.logging import get_logger
 
 RECEIPTS_KEPT = timedelta(days=4)
 BATCH = 100
+VECTORS = 500
+BATCHES_SECONDS = 10.0
+"""Of one sweep for a step that goes on in the next: the others have their turn."""
 AGAIN_SECONDS = 1.0
 """Until what was lost with a log is tried to be sent again, where the new broker did not take it yet."""
 
@@ -72,6 +78,8 @@ class Sweeper:
                 self.forget_uploads,
                 self.drop_old_receipts,
                 self.forget_owners,
+                self.remove_vectors,
+                self.take_over_embeddings,
             ):
                 await run_step("sweeper", step)
             await self._rest(self.settings.sweep_seconds if has_resumed else AGAIN_SECONDS)
@@ -152,6 +160,29 @@ class Sweeper:
         """Forget the owners of documents that were deleted long ago."""
         async with self.engine.begin() as connection:
             await connection.execute(forget_old_notes())
+
+    async def remove_vectors(self) -> int:
+        """Remove the vectors that no chunk points to any more; return how many notes of such were looked at."""
+        remove = partial(remove_unused_vectors, seconds=self.settings.grace_seconds, count=VECTORS)
+        return await self._in_batches(remove)
+
+    async def take_over_embeddings(self) -> int:
+        """Give embeddings of the last release the vector of their text; return their number."""
+        count = await self._in_batches(partial(take_over_embeddings, count=VECTORS))
+        if not count:
+            await drop_old_indexes(self.engine)
+        return count
+
+    async def _in_batches(self, step: Callable[[AsyncConnection], Awaitable[int]]) -> int:
+        """Repeat a step until it finds less than a batch, or has had its share of time."""
+        clock = asyncio.get_running_loop().time
+        until, total = clock() + BATCHES_SECONDS, 0
+        while True:
+            async with self.engine.begin() as connection:
+                count = await step(connection)
+            total += count
+            if count < VECTORS or clock() > until:
+                return total
 
     async def _read(self, query: "Select[*tuple[Any, ...]]") -> list[Row[*tuple[Any, ...]]]:
         async with self.engine.connect() as connection:

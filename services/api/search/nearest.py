@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pgvector.sqlalchemy import Vector
+from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import (
     ColumnElement,
     Float,
@@ -22,23 +22,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
 from services.api.search.scope import Scope
-from services.runtime.database.tables import attempts, chunks, documents, embeddings
+from services.runtime.database.tables import attempts, chunks, documents, embeddings, vectors
 from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
 
 CANDIDATES = 200
 """pgvector's hnsw.ef_search: how many candidates are looked at; recall grows with it."""
 
-_BY_INDEX = f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {CANDIDATES}"
-_EXACTLY = "SET LOCAL enable_seqscan = off"
+_BY_INDEX = "; ".join(
+    f"SET LOCAL {setting}"
+    for setting in (
+        "hnsw.iterative_scan = strict_order",
+        f"hnsw.ef_search = {CANDIDATES}",
+        # From the nearest vector on, one by one: whatever else seems cheaper by the statistics looks at all.
+        *(f"enable_{way} = off" for way in ("seqscan", "sort", "hashjoin", "mergejoin")),
+    )
+)
+_EXACTLY = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = on"
 """What may be shown is little of the table: it is to be found by the documents, whatever the statistics say."""
 
 _SIMPLE: ColumnElement[str] = literal_column("'simple'")
 _KEY = (embeddings.c.document_id, embeddings.c.attempt, embeddings.c.index)
-_CHUNK = and_(
-    chunks.c.document_id == embeddings.c.document_id,
-    chunks.c.attempt == embeddings.c.attempt,
-    chunks.c.index == embeddings.c.index,
-)
+_VECTOR = vectors.c.vector_id == embeddings.c.vector_id
+_IS_OLD = embeddings.c.vector_id.is_(None)
+"""Written by the last release, with a vector of its own, and not taken over yet."""
 _SHOWN = and_(
     documents.c.document_id == embeddings.c.document_id, documents.c.visible_attempt == embeddings.c.attempt
 )
@@ -65,7 +71,7 @@ async def nearest(
     """
     if len(query.vector) <= MAX_INDEXED_DIMENSIONS and not await scope.has_few_chunks(connection):
         await connection.exec_driver_sql(_BY_INDEX)
-        found: Sequence[Row[Any]] = (await connection.execute(_by_index(scope, query, limit))).all()
+        found = await _nearest_by_index(connection, scope, query, limit)
         if len(found) == limit:
             return found
     await connection.exec_driver_sql(_EXACTLY)
@@ -81,32 +87,58 @@ async def quoting(
     return rows
 
 
+async def _nearest_by_index(
+    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int
+) -> Sequence[Row[Any]]:
+    found: Sequence[Row[Any]] = (await connection.execute(_by_index(scope, query, limit))).all()
+    if not await connection.scalar(select(select(embeddings).where(_IS_OLD).exists())):
+        return found
+    old = (await connection.execute(_by_old_index(scope, query, limit))).all()
+    return sorted([*found, *old], key=lambda row: -row.cosine)[:limit]
+
+
 def _by_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
     distance = _distance(query)
-    return (
-        select(*_COLUMNS, (1 - distance).label("cosine"))
-        .select_from(embeddings)
+    best = (
+        select(*_KEY, distance.label("distance"))
+        .select_from(vectors)
+        .join(embeddings, _VECTOR)
         .join(documents, _SHOWN)
-        .join(chunks, _CHUNK)
-        .join(attempts, _ATTEMPT)
-        .where(embeddings.c.model == query.model, *scope.conditions)
+        .where(vectors.c.model == query.model, *scope.conditions)
         .order_by(distance)
         .limit(limit)
+        .subquery("best")
     )
+    return _of_chunks(best).order_by(best.c.distance)
+
+
+def _by_old_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
+    distance = _old_distance(query)
+    best = (
+        select(*_KEY, distance.label("distance"))
+        .select_from(embeddings)
+        .join(documents, _SHOWN)
+        .where(embeddings.c.model == query.model, _IS_OLD, *scope.conditions)
+        .order_by(distance)
+        .limit(limit)
+        .subquery("best")
+    )
+    return _of_chunks(best).order_by(best.c.distance)
 
 
 def _exactly(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
     """All distances first, of what may be shown; then the texts of the nearest alone."""
     shown = (
-        select(*_KEY, _distance(query).label("distance"))
+        select(*_KEY, _any_distance(query).label("distance"))
         .select_from(documents)
         .join(embeddings, _SHOWN)
+        .join(vectors, _VECTOR, isouter=True)
         .where(embeddings.c.model == query.model, *scope.conditions)
         .cte("shown")
         .prefix_with("MATERIALIZED")
     )
     best = select(shown).order_by(shown.c.distance).limit(limit).subquery("best")
-    return _of_chunks(best, 1 - best.c.distance).order_by(best.c.distance)
+    return _of_chunks(best).order_by(best.c.distance)
 
 
 def _quoting(scope: Scope, query: QueryEmbedding, words: str, limit: int) -> Select[Any]:
@@ -115,21 +147,22 @@ def _quoting(scope: Scope, query: QueryEmbedding, words: str, limit: int) -> Sel
     found = select(*(chunks.c[column.name] for column in _KEY)).where(has_words)
     quoting = found.cte("quoting").prefix_with("MATERIALIZED")
     best = (
-        select(*_KEY, _distance(query).label("distance"))
+        select(*_KEY, _any_distance(query).label("distance"))
         .select_from(quoting)
         .join(embeddings, and_(*(embeddings.c[column.name] == quoting.c[column.name] for column in _KEY)))
+        .join(vectors, _VECTOR, isouter=True)
         .join(documents, _SHOWN)
         .where(embeddings.c.model == query.model, *scope.conditions)
         .order_by("distance")
         .limit(limit)
         .subquery("best")
     )
-    return _of_chunks(best, 1 - best.c.distance).order_by(best.c.distance)
+    return _of_chunks(best).order_by(best.c.distance)
 
 
-def _of_chunks(best: Subquery, cosine: ColumnElement[Any]) -> Select[Any]:
+def _of_chunks(best: Subquery) -> Select[Any]:
     return (
-        select(*_COLUMNS, cosine.label("cosine"))
+        select(*_COLUMNS, (1 - best.c.distance).label("cosine"))
         .select_from(best)
         .join(chunks, and_(*(chunks.c[column.name] == best.c[column.name] for column in _KEY)))
         .join(documents, documents.c.document_id == chunks.c.document_id)
@@ -139,7 +172,21 @@ def _of_chunks(best: Subquery, cosine: ColumnElement[Any]) -> Select[Any]:
 
 def _distance(query: QueryEmbedding) -> ColumnElement[float]:
     """Return the cosine distance as the index has it: by the dimensions of the model."""
-    kind = Vector(len(query.vector))
-    return cast(embeddings.c.embedding, kind).op("<=>", return_type=Float())(
+    return _cosine_distance(vectors.c.embedding, query, HALFVEC(len(query.vector)))
+
+
+def _old_distance(query: QueryEmbedding) -> ColumnElement[float]:
+    """Return the cosine distance as the last release's index has it."""
+    return _cosine_distance(embeddings.c.embedding, query, Vector(len(query.vector)))
+
+
+def _any_distance(query: QueryEmbedding) -> ColumnElement[float]:
+    return func.coalesce(_distance(query), _old_distance(query), type_=Float())
+
+
+def _cosine_distance(
+    embedding: ColumnElement[Any], query: QueryEmbedding, kind: HALFVEC | Vector
+) -> ColumnElement[float]:
+    return cast(embedding, kind).op("<=>", return_type=Float())(
         cast(bindparam(None, str(query.vector), Text), kind)
     )

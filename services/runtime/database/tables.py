@@ -4,17 +4,20 @@
 and the projector alone writes it once there is a row. The other half (what was uploaded, which attempt is the
 current one, how it ended) is what people and stages have decided, each under the row's lock. ``attempts``,
 ``chunks``, ``embeddings`` and ``embedded_batches`` are the stages' own work, keyed so that doing it twice changes
-nothing.
+nothing. A row of ``vectors`` belongs to a text, and all chunks that say the same point to it.
 """
 
 from datetime import datetime
 
-from pgvector.sqlalchemy import Vector
+from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
+    ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -139,6 +142,7 @@ chunks = Table(
     Column("attempt", Integer, nullable=False),
     Column("index", Integer, nullable=False),
     Column("text", Text, nullable=False),
+    Column("context", Text, nullable=False, server_default=""),  # embedded before the text
     Column("token_count", Integer, nullable=False),
     Column("page_start", Integer),
     Column("page_end", Integer),
@@ -150,6 +154,25 @@ chunks = Table(
     Index("chunks_words", text("to_tsvector('simple', text)"), postgresql_using="gin"),
 )
 
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("vector_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("text_hash", LargeBinary, nullable=False),  # SHA-256 of what was embedded
+    Column("embedding", HALFVEC(), nullable=False),  # unit length; its dimensions are the model's
+    UniqueConstraint("model", "text_hash", name="vectors_text"),
+)
+
+unused_vectors = Table(
+    "unused_vectors",
+    metadata,
+    # Written by a trigger when an embedding goes, several times for a vector that had several; it may have others.
+    Column("note_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("vector_id", BigInteger, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 embeddings = Table(
     "embeddings",
     metadata,
@@ -157,13 +180,20 @@ embeddings = Table(
     Column("attempt", Integer, nullable=False),
     Column("index", Integer, nullable=False),
     Column("model", Text, nullable=False),
-    Column("embedding", Vector(), nullable=False),  # unit length; its dimensions are the model's
+    Column("owner_id", Text),  # the document's
+    Column("vector_id", BigInteger, ForeignKey("vectors.vector_id", name="embeddings_vector")),
+    Column(
+        "embedding", Vector()
+    ),  # of the last release, until it is taken over: null where there is a vector_id
     PrimaryKeyConstraint("document_id", "attempt", "index"),
     ForeignKeyConstraint(
         ["document_id", "attempt", "index"],
         ["chunks.document_id", "chunks.attempt", "chunks.index"],
         ondelete="CASCADE",
     ),
+    CheckConstraint("(embedding IS NULL) <> (vector_id IS NULL)", name="embeddings_have_vectors"),
+    Index("embeddings_of_vector", "vector_id", text("coalesce(owner_id, '')")),
+    Index("embeddings_of_last_release", "document_id", postgresql_where=text("vector_id IS NULL")),
 )
 
 embedded_batches = Table(

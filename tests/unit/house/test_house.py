@@ -19,7 +19,7 @@ CLIENT = ROOT / "clients" / "python" / "src"
 MOST_FILES = 14
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_LINES_OF_A_FILE = 250
-TABLES = ("documents", "attempts", "chunks", "embeddings", "embedded_batches")
+TABLES = ("documents", "attempts", "chunks", "embeddings", "vectors", "unused_vectors", "embedded_batches")
 SAME_NAME_MAY_STAND_TWICE = {"app.py", "__init__.py", "__main__.py"}
 
 
@@ -98,11 +98,15 @@ def test_the_runtime_and_the_contracts_know_no_service_that_stands_on_them() -> 
     assert above == set()
 
 
-def test_each_of_the_five_tables_is_written_by_its_statements_alone() -> None:
+def test_each_of_the_stages_tables_is_written_by_its_statements_alone() -> None:
     writers = {table: sorted(_writers(table)) for table in TABLES}
+    ours, later = "services.lifecycle.attempt_statements", "services.lifecycle.vector_statements"
     assert writers == {
+        **{table: [ours] for table in TABLES},
         "documents": ["services.lifecycle.document_statements", "services.lifecycle.lost_log_statements"],
-        **{table: ["services.lifecycle.attempt_statements"] for table in TABLES[1:]},
+        "embeddings": [ours, later],
+        "vectors": [ours, later],
+        "unused_vectors": [later],
     }
 
 
