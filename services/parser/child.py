@@ -15,7 +15,8 @@ from typing import BinaryIO
 from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.chunk import Chunk
 from services.parser import ipc
-from services.parser.chunking import Chunker
+from services.parser.chunking.chunker import Chunker
+from services.parser.chunking.context import title_of
 from services.parser.confinement import confine, die_with
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
@@ -82,7 +83,7 @@ class _Work:
     def _parse(self) -> ipc.Parsed:
         reading = Reading(self._task.pdf_engine, self._report, self._swallowed)
         content = read(Path(self._task.path), self._task.media_type, reading)
-        chunks = self._chunker.chunks(content.blocks)
+        chunks = self._chunker.chunks(content.blocks, title_of(content, self._task.filename))
         if not chunks:
             raise empty()
         self._send_chunks(chunks)

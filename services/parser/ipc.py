@@ -35,10 +35,11 @@ class Confinement(_Frame):
 
 
 class Task(_Frame):
-    """A file to parse."""
+    """A file to parse, and the name that it was uploaded under."""
 
     path: str
     media_type: str
+    filename: str
     pdf_engine: PdfEngineName
 
 

@@ -82,7 +82,9 @@ class ParseCommandHandler:
     async def _read_chunks(self, attempt: DocumentAttempt) -> ParsedDocument:
         try:
             async with self.objects.local_copy(attempt.document_id) as path:
-                return await self.sandbox.parse(path, attempt.file_type, self._on_progress(attempt))
+                return await self.sandbox.parse(
+                    path, attempt.file_type, self._on_progress(attempt), filename=attempt.filename or ""
+                )
         except FileNotFoundError as error:
             raise DocumentFailed(FailureCode.INTERNAL, "The document's bytes are gone.") from error
 

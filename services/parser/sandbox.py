@@ -68,8 +68,12 @@ class Sandbox:
         """Kill the children, those at work too."""
         await self._end_all()
 
-    async def parse(self, path: Path, media_type: str, on_progress: OnProgress) -> ParsedDocument:
+    async def parse(
+        self, path: Path, media_type: str, on_progress: OnProgress, *, filename: str = ""
+    ) -> ParsedDocument:
         """Read a file and cut it into chunks; raises DocumentFailed.
+
+        ``filename`` is what it was uploaded under, and its title where it has none.
 
         ``on_progress`` is awaited with pages done and page count, in formats with pages: after the first
         page, then at most about four times a second, and after the last. Cancelled, it kills the child.
@@ -80,29 +84,25 @@ class Sandbox:
         if self._pdf_engine == "auto" and media_type == media_types.PDF:
             # PDFium aborts on some files that pypdf reads.
             engines = ("auto", "pypdf")
-        for engine in engines[:-1]:
+        tasks = [
+            ipc.Task(path=str(path), media_type=media_type, filename=filename, pdf_engine=engine)
+            for engine in engines
+        ]
+        for task in tasks[:-1]:
             try:
-                return await self._parse(path, media_type, engine, on_progress, budget)
+                return await self._parse(task, on_progress, budget)
             except ChildDied as died:
                 self._report(died)
         try:
-            return await self._parse(path, media_type, engines[-1], on_progress, budget)
+            return await self._parse(tasks[-1], on_progress, budget)
         except ChildDied as died:
             self._report(died)
             raise _failure(died) from died
 
-    async def _parse(
-        self,
-        path: Path,
-        media_type: str,
-        engine: PdfEngineName,
-        on_progress: OnProgress,
-        budget: "_TimeBudget",
-    ) -> ParsedDocument:
+    async def _parse(self, task: ipc.Task, on_progress: OnProgress, budget: "_TimeBudget") -> ParsedDocument:
         child = await self._idle.get()
         healthy = False
         try:
-            task = ipc.Task(path=str(path), media_type=media_type, pdf_engine=engine)
             answer, chunks = await _exchange(await asyncio.shield(child), task, on_progress, budget)
             healthy = not _is_suspect(answer)
         finally:
@@ -171,7 +171,7 @@ async def _exchange(
                     reported = pages_done
                     await on_progress(pages_done, page_count)
             case ipc.Chunks(chunks=more):
-                characters += sum(len(chunk.text) for chunk in more)
+                characters += sum(len(chunk.text) + len(chunk.context) for chunk in more)
                 if characters > MOST_CHARACTERS:
                     raise DocumentFailed(FailureCode.TOO_LARGE, "The document has more text than is read.")
                 chunks += more

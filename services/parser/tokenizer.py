@@ -55,6 +55,10 @@ class ModelTokenizer:
         """Count the tokens of each text, special tokens included."""
         return [len(encoding.ids) for encoding in self.tokenizer.encode_batch(list(texts))]
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Find the tokens in a text, special ones left out: where each begins and ends, in characters."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False).offsets)
+
 
 def _limit(locate: Callable[[str], Path | None]) -> int:
     for name, key in _LIMITS:

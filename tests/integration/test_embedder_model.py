@@ -20,6 +20,9 @@ from services.embedder.backends.sentence_transformers_backend import (
 from services.embedder.checksum import ModelUnavailable, bundled_directory
 from services.embedder.embedding_model import EmbeddingModel, Vectors
 from services.embedder.loading import load_model
+from services.parser.chunking.chunker import TARGET_TOKENS, Chunker
+from services.parser.parsed_document import Block
+from services.parser.tokenizer import ModelTokenizer
 from services.runtime.bundled_model import BUNDLED_MODEL
 
 TEXTS = [
@@ -98,6 +101,17 @@ def test_a_text_longer_than_the_model_reads_is_cut_at_its_limit(model: Embedding
     short, long = model.tokenize(["two words", "word " * 1000])
     assert (short.length, long.length) == (4, 256)
     assert len(long.features["input_ids"]) == 256
+
+
+def test_no_chunk_is_cut_by_the_model_with_its_context_before_it(model: EmbeddingModel) -> None:
+    chunker = Chunker(ModelTokenizer.load(BUNDLED_MODEL))
+    blocks = [Block(topics[name], headings=("Topics", f"{name} " * 20)) for name in sorted(topics)[:40]]
+    chunks = chunker.chunks(
+        blocks, "What Python's help says of the language, its statements and its types " * 3
+    )
+    read = [row.length for row in model.tokenize([chunk.embedded_text for chunk in chunks])]
+    assert read == [chunk.token_count for chunk in chunks]
+    assert max(read) <= TARGET_TOKENS
 
 
 def test_the_sentence_that_answers_is_nearer_than_the_others(model: EmbeddingModel) -> None:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.lifecycle.chunk import Chunk
-from services.parser.chunking import MAX_CHARACTERS, MIN_TOKENS, TARGET_TOKENS, Chunker
-from services.parser.parsed_document import Block
+from services.parser.chunking.chunker import MAX_CHARACTERS, MIN_TOKENS, TARGET_TOKENS, Chunker
+from services.parser.chunking.context import SHARE, title_of
+from services.parser.parsed_document import Block, Content
 from services.parser.tokenizer import ModelTokenizer
 
 TOKENIZER = ModelTokenizer.load("all-MiniLM-L6-v2")
@@ -99,3 +100,63 @@ def test_the_same_blocks_give_the_same_chunks() -> None:
 
 def test_what_the_model_has_no_token_for_makes_no_chunk() -> None:
     assert CHUNKER.chunks([Block("\u200b\u200b")]) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(max_size=400),
+    st.lists(st.tuples(st.text(max_size=2000), st.lists(st.text(max_size=200), max_size=4)), max_size=4),
+    st.integers(1, 20),
+)
+def test_no_chunk_is_cut_by_the_model_with_its_context_before_it(
+    title: str, sections: list[tuple[str, list[str]]], times: int
+) -> None:
+    blocks = [Block(part * times, headings=tuple(headings)) for part, headings in sections]
+    chunks = CHUNKER.chunks(blocks, title)
+    assert TOKENIZER.count([chunk.embedded_text for chunk in chunks]) == [
+        chunk.token_count for chunk in chunks
+    ]
+    assert all(chunk.token_count <= TARGET_TOKENS for chunk in chunks)
+    contexts = TOKENIZER.count([chunk.context for chunk in chunks])
+    assert all(tokens - TOKENIZER.special <= TARGET_TOKENS // SHARE for tokens in contexts)
+
+
+def test_a_chunk_is_embedded_behind_the_title_and_its_path_of_headings_and_its_text_stays_as_it_is() -> None:
+    (chunk,) = CHUNKER.chunks([Block("Turn it off.", headings=("Pump manual", "Repair"))], "Pump manual")
+    assert chunk.embedded_text == "Pump manual\nRepair\n\nTurn it off."
+    assert chunk.text == "Turn it off."
+
+
+def test_a_long_title_and_a_long_heading_are_cut_at_words_and_the_innermost_heading_is_kept() -> None:
+    path = ("outer " * 30, "middle " * 20, "Valves")
+    (chunk,) = CHUNKER.chunks([Block("Turn it off.", headings=path)], "title " * 30)
+    assert chunk.context.split("\n") == [" ".join(["title"] * 16), " ".join(["middle"] * 15), "Valves"]
+    (chunk,) = CHUNKER.chunks([Block("Turn it off.")], "題" * 90)
+    assert chunk.context == "題" * 32
+
+
+def test_small_sections_that_are_joined_have_the_context_of_what_they_have_in_common() -> None:
+    blocks = [Block(f"Short part {name}.", headings=("Guide", name)) for name in "ABC"]
+    (chunk,) = CHUNKER.chunks(blocks, "The title")
+    assert chunk.context == "The title\nGuide"
+
+
+@pytest.mark.parametrize("separator", ["\n\n", " "])
+def test_a_document_of_which_one_page_is_changed_has_hardly_other_chunks(separator: str) -> None:
+    pages = [separator.join(sentences(4, seed * 10 + part) for part in range(4)) for seed in range(100)]
+    before = {chunk.embedded_text for chunk in CHUNKER.chunks(map(Block, pages), "A title")}
+    changed = [*pages[:50], sentences(17, 5000), *pages[51:]]
+    after = [chunk.embedded_text for chunk in CHUNKER.chunks(map(Block, changed), "A title")]
+    assert sum(said not in before for said in after) <= 15  # of 500 pages a hundredth
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        (Content((Block("x", headings=("Heading",)),), metadata={"title": "Title"}), "Title"),
+        (Content((Block("x"), Block("y", headings=("Heading", "Sub")))), "Heading"),
+        (Content((Block("x"),)), "annual.report"),
+    ],
+)
+def test_a_document_is_called_by_its_title_or_first_heading_or_file(content: Content, title: str) -> None:
+    assert title_of(content, "annual.report.pdf") == title

@@ -7,21 +7,26 @@ from itertools import groupby
 
 from semantic_text_splitter import TextSplitter
 
-from services.lifecycle.chunk import Chunk
+from services.lifecycle.chunk import Chunk, in_context
+from services.parser.chunking.context import SHARE, ContextWriter
+from services.parser.chunking.stretches import stretches
 from services.parser.parsed_document import Block
 from services.parser.tokenizer import ModelTokenizer
 
 TARGET_TOKENS = 128
-"""Tokens of a chunk at most, special ones included; fewer where the model reads fewer. Small models are trained
-on no more, and a sentence is found better in less text around it (docs/decisions/0005-short-chunks.md)."""
+"""Tokens of a chunk at most, special ones and its context included; fewer where the model reads fewer. Small models
+are trained on no more, and a sentence is found better in little text (docs/decisions/0005-short-chunks.md)."""
 
 MIN_TOKENS = 32
-"""A chunk with less says too little to be found by; it joins a neighbour where both fit."""
+"""A chunk whose text has less says too little to be found by; it joins a neighbour where both fit."""
 
 MAX_CHARACTERS = 4096
 """However few tokens they make: a word of more than 100 characters is one unknown token to the model."""
 
 _COUNTED_AT_ONCE = 512
+
+_ROOM_STEP = 8
+"""A context takes a multiple of so many tokens from the text's room: a splitter for each has 6 MB of tokenizer."""
 
 _WINDOW = 8192
 """The splitter's time grows with the square of an unbroken text (100,000 ideographs: 8 s)."""
@@ -33,6 +38,9 @@ class _Piece:
     tokens: int
     pages: tuple[int, ...]
     headings: tuple[str, ...]
+    context: str
+    own_tokens: int
+    """Those of the text, without special ones."""
 
 
 class Chunker:
@@ -40,14 +48,13 @@ class Chunker:
 
     def __init__(self, tokenizer: ModelTokenizer) -> None:
         self._tokenizer = tokenizer
-        # The splitter counts without special tokens.
         self._limit = min(tokenizer.limit, TARGET_TOKENS)
-        capacity = self._limit - tokenizer.special
-        self._splitter = TextSplitter.from_huggingface_tokenizer(tokenizer.tokenizer, capacity)
+        self._contexts = ContextWriter(tokenizer, self._limit // SHARE)
+        self._splitters: dict[int, TextSplitter] = {}
 
-    def chunks(self, blocks: Iterable[Block]) -> tuple[Chunk, ...]:
-        """Cut the blocks of a document into chunks, none longer than the model reads."""
-        pieces = [piece for section in _sections(blocks) for piece in self._split(section)]
+    def chunks(self, blocks: Iterable[Block], title: str = "") -> tuple[Chunk, ...]:
+        """Cut the blocks of a document into chunks, none longer with its context than the model reads."""
+        pieces = [piece for section in _sections(blocks) for piece in self._split(section, title)]
         return tuple(
             Chunk(
                 index=index,
@@ -56,38 +63,57 @@ class Chunker:
                 page_start=min(piece.pages, default=None),
                 page_end=max(piece.pages, default=None),
                 headings=piece.headings,
+                context=piece.context,
             )
-            for index, piece in enumerate(self._join_small(pieces))
+            for index, piece in enumerate(self._join_small(pieces, title))
         )
 
-    def _split(self, section: Sequence[Block]) -> Iterator[_Piece]:
+    def _split(self, section: Sequence[Block], title: str) -> Iterator[_Piece]:
         text, ends, pages = _join(section)
-        spans = list(self._spans(text))
-        counts = self._count([cut for _, cut in spans])
+        headings = section[0].headings
+        context = self._contexts.write(title, headings)
+        around = self._contexts.length(context)
+        splitter = self._splitter(around)
+        spans = [
+            (begin + start, cut)
+            for begin, stretch in stretches(text)
+            for start, cut in self._spans(stretch, splitter)
+        ]
+        counts = self._count([in_context(context, cut) for _, cut in spans])
         for (start, cut), tokens in zip(spans, counts, strict=True):
-            for offset, part, size in self._fitting(start, cut, tokens):
-                if size > self._tokenizer.special:
+            for offset, part, size in self._fitting(context, start, cut, tokens):
+                own = size - around - self._tokenizer.special
+                if own > 0:
                     covered = pages[bisect_right(ends, offset) : bisect_left(ends, offset + len(part)) + 1]
-                    yield _Piece(part, size, _first_and_last(covered), section[0].headings)
+                    yield _Piece(part, size, _first_and_last(covered), headings, context, own)
+
+    def _splitter(self, around: int) -> TextSplitter:
+        """Return a splitter into texts that leave room for the tokens around them; it counts no special ones."""
+        capacity = self._limit - self._tokenizer.special - -(-around // _ROOM_STEP) * _ROOM_STEP
+        if capacity not in self._splitters:
+            splitter = TextSplitter.from_huggingface_tokenizer(self._tokenizer.tokenizer, max(1, capacity))
+            self._splitters[capacity] = splitter
+        return self._splitters[capacity]
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, a part of them at a time: what the tokenizer makes is far larger than the texts."""
         parts = (texts[start : start + _COUNTED_AT_ONCE] for start in range(0, len(texts), _COUNTED_AT_ONCE))
         return [tokens for part in parts for tokens in self._tokenizer.count(part)]
 
-    def _spans(self, text: str) -> Iterator[tuple[int, str]]:
+    @staticmethod
+    def _spans(text: str, splitter: TextSplitter) -> Iterator[tuple[int, str]]:
         """Cut a text at its best breaks; each part with its offset."""
         start = 0
         while start < len(text):
             window = text[start : start + _WINDOW]
-            cuts = self._splitter.chunk_indices(window)
+            cuts = splitter.chunk_indices(window)
             # The last part ends where the window does, not where the text would have it end.
             ends_early = start + _WINDOW < len(text) and len(cuts) > 1
             step = cuts.pop()[0] if ends_early else len(window)
             yield from ((start + offset, cut) for offset, cut in cuts)
             start += step
 
-    def _fitting(self, offset: int, text: str, tokens: int) -> Iterator[tuple[int, str, int]]:
+    def _fitting(self, context: str, offset: int, text: str, tokens: int) -> Iterator[tuple[int, str, int]]:
         """Halve what is too long after all; each part with its offset and tokens."""
         if len(text) < 2 or (len(text) <= MAX_CHARACTERS and tokens <= self._limit):
             yield offset, text, tokens
@@ -96,12 +122,15 @@ class Chunker:
         for start, half in ((0, text[:middle]), (middle, text[middle:])):
             lead = len(half) - len(half.lstrip())
             if part := half.strip():
-                yield from self._fitting(offset + start + lead, part, self._tokenizer.count([part])[0])
+                tokens = self._tokenizer.count([in_context(context, part)])[0]
+                yield from self._fitting(context, offset + start + lead, part, tokens)
 
-    def _join_small(self, pieces: list[_Piece]) -> list[_Piece]:
+    def _join_small(self, pieces: list[_Piece], title: str) -> list[_Piece]:
+        least = MIN_TOKENS - self._tokenizer.special
         index = 0
         while index < len(pieces):
-            joined = self._with_neighbour(pieces, index) if pieces[index].tokens < MIN_TOKENS else None
+            is_small = pieces[index].own_tokens < least
+            joined = self._with_neighbour(pieces, index, title) if is_small else None
             if joined is None:
                 index += 1
             else:
@@ -109,27 +138,29 @@ class Chunker:
                 pieces[index : index + 2] = [piece]
         return pieces
 
-    def _with_neighbour(self, pieces: list[_Piece], index: int) -> tuple[int, _Piece] | None:
+    def _with_neighbour(self, pieces: list[_Piece], index: int, title: str) -> tuple[int, _Piece] | None:
         """Join a piece with the neighbour whose headings have more in common with its own, if it fits.
 
         The answer is the index of the first of the two, and what they make together.
         """
         starts = [start for start in (index - 1, index) if 0 <= start < len(pieces) - 1]
         starts.sort(key=lambda start: -len(_common(pieces[start].headings, pieces[start + 1].headings)))
-        together = ((start, self._together(pieces[start], pieces[start + 1])) for start in starts)
+        together = ((start, self._together(pieces[start], pieces[start + 1], title)) for start in starts)
         return next(((start, piece) for start, piece in together if piece), None)
 
-    def _together(self, first: _Piece, second: _Piece) -> _Piece | None:
+    def _together(self, first: _Piece, second: _Piece, title: str) -> _Piece | None:
         text = f"{first.text}\n\n{second.text}"
-        if first.tokens + second.tokens > self._limit + self._tokenizer.special:
+        own = first.own_tokens + second.own_tokens
+        if own > self._limit:
             return None
-        tokens = self._tokenizer.count([text])[0]
+        headings = _common(first.headings, second.headings)
+        if headings in (first.headings, second.headings):
+            headings = max(first, second, key=lambda piece: piece.own_tokens).headings
+        context = self._contexts.write(title, headings)
+        tokens = self._tokenizer.count([in_context(context, text)])[0]
         if tokens > self._limit or len(text) > MAX_CHARACTERS:
             return None
-        common = _common(first.headings, second.headings)
-        if common in (first.headings, second.headings):
-            common = max(first, second, key=lambda piece: piece.tokens).headings
-        return _Piece(text, tokens, _first_and_last(first.pages + second.pages), common)
+        return _Piece(text, tokens, _first_and_last(first.pages + second.pages), headings, context, own)
 
 
 def _sections(blocks: Iterable[Block]) -> Iterator[list[Block]]:
