@@ -45,7 +45,11 @@ def find_dependencies(settings: UpSettings, directory: DataDir) -> Dependencies:
         processes.append(broker)
     database_url = settings.database_url
     if database_url is None:
-        database = EmbeddedPostgres(directory.path / "postgres", keep_open=(directory.lock,))
+        database = EmbeddedPostgres(
+            directory.path / "postgres",
+            keep_open=(directory.lock,),
+            memory_bytes=settings.postgres_memory_bytes,
+        )
         database_url = database.url
         processes.append(database)
     return Dependencies(rabbitmq_url, database_url, management_url, tuple(processes))

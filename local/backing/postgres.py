@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from local.backing.postgres_account import account_for_root, let_through
+from local.backing.postgres_memory import default_memory, machine_memory, memory_settings
 from local.failures import StartFailed
 from local.processes.managed_process import ManagedProcess, last_lines
 from local.processes.spawn import Account, spawn
@@ -33,7 +34,8 @@ RISKY = {"fsync": "off", "full_page_writes": "off"}
 class EmbeddedPostgres(ManagedProcess):
     """A PostgreSQL server on a Unix socket in ``directory``, with one database ``stagecast``.
 
-    ``durable=False`` gives up safety against power cuts for speed; for tests.
+    ``durable=False`` gives up safety against power cuts for speed; for tests. ``memory_bytes`` is what it may take,
+    None for a share of the machine's.
     """
 
     stop_signal = signal.SIGINT  # a fast shutdown: clients are disconnected, nothing is lost
@@ -41,8 +43,16 @@ class EmbeddedPostgres(ManagedProcess):
     expendable = False
     needs_room = True
 
-    def __init__(self, directory: Path, *, durable: bool = True, keep_open: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = True,
+        keep_open: tuple[int, ...] = (),
+        memory_bytes: int | None = None,
+    ) -> None:
         super().__init__("database")
+        self._memory_bytes = memory_bytes
         self.directory = directory.resolve()
         self._cluster = self.directory / "cluster"
         self._log = self.directory / "postgres.log"
@@ -136,6 +146,7 @@ class EmbeddedPostgres(ManagedProcess):
             )
 
     def _options(self, entrance: int) -> list[str]:
+        machine = machine_memory()
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(
@@ -144,6 +155,7 @@ class EmbeddedPostgres(ManagedProcess):
             # The server trusts whoever reaches its socket, so only its owner (and root) may.
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
+            **memory_settings(self._memory_bytes or default_memory(machine), machine),
             **({} if self._durable else RISKY),
         }
         return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]

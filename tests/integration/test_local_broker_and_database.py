@@ -39,6 +39,20 @@ def kill_hard(process: ManagedProcess) -> None:
         pass
 
 
+def test_the_database_takes_the_memory_that_it_is_given(directory: Path) -> None:
+    server = EmbeddedPostgres(directory / "postgres", durable=False, memory_bytes=256 * 1024 * 1024)
+    server.start()
+    try:
+        with psycopg.connect(server.url) as connection:
+            shown = [
+                connection.execute(f"SHOW {name}").fetchone()
+                for name in ("shared_buffers", "maintenance_work_mem")
+            ]
+    finally:
+        server.kill()
+    assert shown == [("192MB",), ("64MB",)]
+
+
 def test_a_broker_that_is_there_greets_and_admits_guest(rabbitmq_url: str) -> None:
     port = int(rabbitmq_url.rpartition(":")[2].partition("/")[0])
     assert speaks_amqp("127.0.0.1", port)
