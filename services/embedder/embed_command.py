@@ -14,12 +14,13 @@ from contracts.events import StatusEvent
 from contracts.statuses import Status
 from services.embedder.batcher import Batcher
 from services.embedder.embedding_model import EmbeddingModel, Vectors
-from services.lifecycle.attempt_statements import (
+from services.lifecycle.attempt_statements import remove_older_attempts
+from services.lifecycle.batch_statements import (
     begin_batch,
     read_progress,
-    remove_older_attempts,
     store_batch,
 )
+from services.lifecycle.chunk import BatchChunk
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.document_statements import record_outcome
 from services.lifecycle.intake import resolved_command
@@ -50,14 +51,6 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class BatchChunk:
-    """A chunk's text as it is embedded, and whether its owner has had the same text embedded before."""
-
-    text: str
-    has_vector: bool
-
-
-@dataclass(frozen=True)
 class EmbedCommandHandler:
     """Takes the commands to embed a batch."""
 
@@ -82,9 +75,7 @@ class EmbedCommandHandler:
         async with locked_attempt(self.engine, *attempt.key, lock=Lock.WRITING) as (connection, _):
             stored = None
             if batch is not None:
-                stored = await store_batch(
-                    connection, attempt, command, self.model.name, [chunk.text for chunk in batch], vectors
-                )
+                stored = await store_batch(connection, attempt, command, self.model.name, batch, vectors)
             # A delivery that finds its batch done looks too: an earlier one may have died before the end.
             progress = Progress.of(stored or await self._read_progress(connection, attempt))
             if progress.is_complete:
@@ -97,7 +88,7 @@ class EmbedCommandHandler:
 
     async def _embed(self, batch: Sequence[BatchChunk]) -> dict[str, Vectors]:
         """Return the vectors of the texts that have none, each text once."""
-        texts = list(dict.fromkeys(chunk.text for chunk in batch if not chunk.has_vector))
+        texts = list(dict.fromkeys(chunk.embedded_text for chunk in batch if not chunk.has_vector))
         return dict(zip(texts, await self.batcher.embed(texts), strict=True))
 
     async def _begin(
@@ -113,7 +104,11 @@ class EmbedCommandHandler:
             raise MalformedMessage(f"the attempt has no batch {command.batch} of these bounds")
         if begun.is_first:
             await self._report_progress(attempt, progress)
-        return None if begun.is_embedded else list(map(BatchChunk, begun.texts, begun.has_vector))
+        return (
+            None
+            if begun.is_embedded
+            else list(map(BatchChunk, begun.contexts, begun.texts, begun.has_vector))
+        )
 
     async def _read_progress(self, connection: AsyncConnection, attempt: DocumentAttempt) -> Row[Any]:
         row = await read_progress(connection, attempt)

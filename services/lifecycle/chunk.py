@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 CONTEXT_END = "\n\n"
+SAID_HASH_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,27 @@ class Chunk:
         return in_context(self.context, self.text)
 
 
+@dataclass(frozen=True)
+class BatchChunk:
+    """A chunk as it is to be embedded, and whether its owner has had the same text embedded before."""
+
+    context: str
+    text: str
+    has_vector: bool
+
+    @property
+    def embedded_text(self) -> str:
+        """What the model is given."""
+        return in_context(self.context, self.text)
+
+    @property
+    def said_hash(self) -> bytes | None:
+        """That by which contexts of the same text are counted; None for a text without one."""
+        return text_hash(self.text)[:SAID_HASH_BYTES] if self.context else None
+
+
 def in_context(context: str, text: str) -> str:
-    """Put a chunk's context before its text; ``attempt_statements`` does the same in SQL."""
+    """Put a chunk's context before its text; ``batch_statements`` does the same in SQL."""
     return f"{context}{CONTEXT_END}{text}" if context else text
 
 

@@ -11,14 +11,14 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import Batching, EmbedChunks
-from services.lifecycle.attempt_statements import (
+from services.lifecycle.attempt_statements import remove_attempt, store_parsed
+from services.lifecycle.batch_statements import (
+    MANY_CONTEXTS,
     VectorGone,
     begin_batch,
-    remove_attempt,
     store_batch,
-    store_parsed,
 )
-from services.lifecycle.chunk import Chunk
+from services.lifecycle.chunk import BatchChunk, Chunk
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.document_statements import remove_document
 from services.lifecycle.vector_statements import remove_unused_vectors, take_over_embeddings
@@ -29,6 +29,7 @@ from services.runtime.database.tables import documents
 pytestmark = pytest.mark.anyio
 
 MODEL = "made-up"
+SHARED = BatchChunk("", "shared", has_vector=True)
 VECTOR = np.array([1.0, 0.0], dtype=np.float32)
 
 
@@ -62,23 +63,33 @@ def command(attempt: DocumentAttempt, count: int) -> EmbedChunks:
     return EmbedChunks(document_id=attempt.document_id, attempt=1, batch=1, batches=1, first=0, count=count)
 
 
-async def missing(engine: AsyncEngine, attempt: DocumentAttempt, count: int) -> list[str]:
+async def begun(engine: AsyncEngine, attempt: DocumentAttempt, count: int) -> list[BatchChunk]:
+    async with engine.begin() as connection:
+        row = await begin_batch(connection, attempt, command(attempt, count), MODEL)
+    assert row is not None
+    return list(map(BatchChunk, row.contexts, row.texts, row.has_vector))
+
+
+def missing(batch: Sequence[BatchChunk]) -> list[str]:
     """The texts that go to the model."""
-    async with engine.begin() as connection:
-        begun = await begin_batch(connection, attempt, command(attempt, count), MODEL)
-    assert begun is not None
-    return [said for said, has_vector in zip(begun.texts, begun.has_vector, strict=True) if not has_vector]
+    return [chunk.embedded_text for chunk in batch if not chunk.has_vector]
 
 
-async def embed(engine: AsyncEngine, attempt: DocumentAttempt, texts: Sequence[str]) -> list[str]:
-    """Embed a document as the embedder does; the texts that went to the model."""
-    wanted = await missing(engine, attempt, len(texts))
+async def store(
+    engine: AsyncEngine, attempt: DocumentAttempt, batch: Sequence[BatchChunk], texts: Sequence[str]
+) -> None:
     async with engine.begin() as connection:
-        vectors = dict.fromkeys(wanted, VECTOR)
-        stored = await store_batch(connection, attempt, command(attempt, len(texts)), MODEL, texts, vectors)
+        vectors = dict.fromkeys(texts, VECTOR)
+        stored = await store_batch(connection, attempt, command(attempt, len(batch)), MODEL, batch, vectors)
         assert stored is not None
-        assert stored.embedded_count == len(texts)
-    return wanted
+        assert stored.embedded_count == len(batch)
+
+
+async def embed(engine: AsyncEngine, attempt: DocumentAttempt, count: int) -> list[str]:
+    """Embed a document as the embedder does; the texts that went to the model."""
+    batch = await begun(engine, attempt, count)
+    await store(engine, attempt, batch, missing(batch))
+    return missing(batch)
 
 
 async def counted(engine: AsyncEngine, table: str) -> int:
@@ -96,31 +107,46 @@ async def test_what_an_owner_has_had_embedded_is_not_embedded_again_and_of_other
 ) -> None:
     texts = ["a letterhead", "first", "a letterhead"]
     one = await parsed(engine, "one", "alice", texts)
-    assert await embed(engine, one, texts) == ["a letterhead", "first", "a letterhead"]
+    assert await embed(engine, one, 3) == ["a letterhead", "first", "a letterhead"]
     two = await parsed(engine, "two", "alice", ["a letterhead", "second"])
-    assert await embed(engine, two, ["a letterhead", "second"]) == ["second"]
+    assert await embed(engine, two, 2) == ["second"]
     three = await parsed(engine, "three", "bob", ["a letterhead"])
-    assert await embed(engine, three, ["a letterhead"]) == ["a letterhead"]
+    assert await embed(engine, three, 1) == ["a letterhead"]
     four = await parsed(engine, "four", None, ["a letterhead"])
-    assert await embed(engine, four, ["a letterhead"]) == ["a letterhead"]
+    assert await embed(engine, four, 1) == ["a letterhead"]
     assert await counted(engine, "vectors") == 3
     assert await counted(engine, "embeddings") == 7
 
 
 async def test_a_chunk_is_embedded_with_its_context_and_kept_without(engine: AsyncEngine) -> None:
     attempt = await parsed(engine, "one", None, ["Said here."], "A title\nA heading")
-    assert await missing(engine, attempt, 1) == ["A title\nA heading\n\nSaid here."]
+    assert missing(await begun(engine, attempt, 1)) == ["A title\nA heading\n\nSaid here."]
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT text FROM chunks")) == "Said here."
+
+
+async def test_a_text_that_an_owner_has_behind_many_titles_is_embedded_by_itself_and_no_more(
+    engine: AsyncEngine,
+) -> None:
+    said = []
+    for number in range(MANY_CONTEXTS + 3):
+        attempt = await parsed(engine, f"letter-{number}", "alice", ["Our address."], f"Letter {number}")
+        said += await embed(engine, attempt, 1)
+    assert said == [*(f"Letter {number}\n\nOur address." for number in range(MANY_CONTEXTS)), "Our address."]
+    known = await parsed(engine, "again", "alice", ["Our address."], "Letter 3")
+    assert [chunk.context for chunk in await begun(engine, known, 1)] == ["Letter 3"]
+    assert await embed(engine, known, 1) == []
+    bobs = await parsed(engine, "bobs", "bob", ["Our address."], "Bob's")
+    assert await embed(engine, bobs, 1) == ["Bob's\n\nOur address."]
 
 
 async def test_nothing_is_left_of_a_text_when_the_last_chunk_that_says_it_is_gone(
     engine: AsyncEngine,
 ) -> None:
     one = await parsed(engine, "one", "alice", ["shared", "own"])
-    await embed(engine, one, ["shared", "own"])
+    await embed(engine, one, 2)
     two = await parsed(engine, "two", "bob", ["shared"])
-    await embed(engine, two, ["shared"])
+    await embed(engine, two, 1)
     async with engine.begin() as connection:
         await remove_document(connection, "one")
     await sweep(engine)
@@ -135,12 +161,12 @@ async def test_a_vector_that_is_about_to_be_pointed_to_is_not_removed_and_is_loo
     engine: AsyncEngine,
 ) -> None:
     one = await parsed(engine, "one", "alice", ["shared"])
-    await embed(engine, one, ["shared"])
+    await embed(engine, one, 1)
     two = await parsed(engine, "two", "alice", ["shared"])
     async with engine.begin() as connection:
         await remove_document(connection, "one")
     async with engine.begin() as connection:
-        await store_batch(connection, two, command(two, 1), MODEL, ["shared"], {})
+        await store_batch(connection, two, command(two, 1), MODEL, [SHARED], {})
         await sweep(engine)
     assert await counted(engine, "vectors") == await counted(engine, "unused_vectors") == 1
     await sweep(engine)
@@ -150,16 +176,16 @@ async def test_a_vector_that_is_about_to_be_pointed_to_is_not_removed_and_is_loo
 
 async def test_a_batch_whose_vector_was_removed_meanwhile_is_embedded_again(engine: AsyncEngine) -> None:
     one = await parsed(engine, "one", "alice", ["shared"])
-    await embed(engine, one, ["shared"])
+    await embed(engine, one, 1)
     two = await parsed(engine, "two", "alice", ["shared"])
-    assert await missing(engine, two, 1) == []
+    batch = await begun(engine, two, 1)
+    assert missing(batch) == []
     async with engine.begin() as connection:
         await remove_document(connection, "one")
     await sweep(engine)
     with pytest.raises(VectorGone):
-        async with engine.begin() as connection:
-            await store_batch(connection, two, command(two, 1), MODEL, ["shared"], {})
-    assert await embed(engine, two, ["shared"]) == ["shared"]
+        await store(engine, two, batch, [])
+    assert await embed(engine, two, 1) == ["shared"]
 
 
 async def test_two_batches_that_say_the_same_at_the_same_time_share_the_vector_of_the_first(
@@ -167,16 +193,11 @@ async def test_two_batches_that_say_the_same_at_the_same_time_share_the_vector_o
 ) -> None:
     texts = [f"text {number}" for number in range(20)]
     attempts = [await parsed(engine, name, name, texts) for name in ("alice", "bob")]
-    vectors = dict.fromkeys(texts, VECTOR)
-    backwards = dict.fromkeys(reversed(texts), VECTOR)
+    batch = [BatchChunk("", said, has_vector=False) for said in texts]
     async with engine.begin() as first:
-        await store_batch(first, attempts[0], command(attempts[0], 20), MODEL, texts, vectors)
-
-        async def store_second() -> None:
-            async with engine.begin() as second:
-                await store_batch(second, attempts[1], command(attempts[1], 20), MODEL, texts, backwards)
-
-        waiting = asyncio.create_task(store_second())
+        vectors = dict.fromkeys(texts, VECTOR)
+        await store_batch(first, attempts[0], command(attempts[0], 20), MODEL, batch, vectors)
+        waiting = asyncio.create_task(store(engine, attempts[1], batch, texts[::-1]))
         await asyncio.wait([waiting], timeout=0.2)
         assert not waiting.done()
     await waiting
@@ -211,7 +232,7 @@ async def test_embeddings_of_the_last_release_are_taken_over_by_several_replicas
     assert await counted(engine, "vectors") == 7
     assert await take_over() == 0
     again = await parsed(engine, "again", "alice", texts[:7])
-    assert await embed(engine, again, texts[:7]) == []
+    assert await embed(engine, again, 7) == []
     async with engine.begin() as connection:
         await remove_attempt(connection, attempt)
         await remove_document(connection, "again")

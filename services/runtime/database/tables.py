@@ -160,8 +160,10 @@ vectors = Table(
     Column("vector_id", BigInteger, Identity(always=True), primary_key=True),
     Column("model", Text, nullable=False),
     Column("text_hash", LargeBinary, nullable=False),  # SHA-256 of what was embedded
+    Column("said_hash", LargeBinary),  # of the chunk's text alone, where it was embedded in a context
     Column("embedding", HALFVEC(), nullable=False),  # unit length; its dimensions are the model's
     UniqueConstraint("model", "text_hash", name="vectors_text"),
+    Index("vectors_said", "model", "said_hash", postgresql_where=text("said_hash IS NOT NULL")),
 )
 
 unused_vectors = Table(

@@ -100,13 +100,18 @@ def test_the_runtime_and_the_contracts_know_no_service_that_stands_on_them() -> 
 
 def test_each_of_the_stages_tables_is_written_by_its_statements_alone() -> None:
     writers = {table: sorted(_writers(table)) for table in TABLES}
-    ours, later = "services.lifecycle.attempt_statements", "services.lifecycle.vector_statements"
+    attempts, batches, documents, lost_log, vectors = (
+        f"services.lifecycle.{name}_statements"
+        for name in ("attempt", "batch", "document", "lost_log", "vector")
+    )
     assert writers == {
-        **{table: [ours] for table in TABLES},
-        "documents": ["services.lifecycle.document_statements", "services.lifecycle.lost_log_statements"],
-        "embeddings": [ours, later],
-        "vectors": [ours, later],
-        "unused_vectors": [later],
+        "documents": [documents, lost_log],
+        "attempts": [attempts, batches],
+        "chunks": [attempts],
+        "embeddings": [batches, vectors],
+        "vectors": [batches, vectors],
+        "unused_vectors": [vectors],
+        "embedded_batches": [batches],
     }
 
 

@@ -21,9 +21,16 @@ def upgrade() -> None:
         sa.Column("vector_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("text_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("said_hash", sa.LargeBinary(), nullable=True),
         sa.Column("embedding", pgvector.sqlalchemy.HALFVEC(), nullable=False),
         sa.PrimaryKeyConstraint("vector_id"),
         sa.UniqueConstraint("model", "text_hash", name="vectors_text"),
+    )
+    op.create_index(
+        "vectors_said",
+        "vectors",
+        ["model", "said_hash"],
+        postgresql_where=sa.text("said_hash IS NOT NULL"),
     )
     op.create_table(
         "unused_vectors",
