@@ -356,6 +356,10 @@ def test_the_audit_finds_nothing_on_a_system_that_is_whole_and_whatever_is_missi
     with psycopg.connect(frail.database_url) as database:
         database.execute("DELETE FROM embeddings WHERE document_id = %s", [document_id])
         database.execute("UPDATE documents SET message = 'forged' WHERE document_id = %s", [other])
+        database.execute(
+            "INSERT INTO vectors (vector_id, model, text_hash, embedding) OVERRIDING SYSTEM VALUE"
+            " VALUES (1000000, 'lost', '', '[1]')"
+        )
     folder = frail.directory / "objects" / "documents"
     (folder / other).rename(folder / "stray")
     status, found = audited(frail)
@@ -365,4 +369,5 @@ def test_the_audit_finds_nothing_on_a_system_that_is_whole_and_whatever_is_missi
         ("projection differs", other),
         ("document without its object", other),
         ("object without a document", "stray"),
+        ("vector left behind", "vector 1000000"),
     }

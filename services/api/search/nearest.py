@@ -5,6 +5,7 @@ from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Float,
     Row,
@@ -12,12 +13,15 @@ from sqlalchemy import (
     Subquery,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     func,
     literal_column,
     select,
+    union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
@@ -37,7 +41,10 @@ _BY_INDEX = "; ".join(
         *(f"enable_{way} = off" for way in ("seqscan", "sort", "hashjoin", "mergejoin")),
     )
 )
-_EXACTLY = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = on"
+_EXACTLY = "; ".join(
+    f"SET LOCAL {setting}"
+    for setting in ("enable_seqscan = off", "enable_sort = on", "enable_hashjoin = on", "jit = off")
+)
 """What may be shown is little of the table: it is to be found by the documents, whatever the statistics say."""
 
 _SIMPLE: ColumnElement[str] = literal_column("'simple'")
@@ -127,17 +134,30 @@ def _by_old_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any
 
 
 def _exactly(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
-    """All distances first, of what may be shown; then the texts of the nearest alone."""
+    """All distances first, of what may be shown; then the texts of the nearest alone.
+
+    Of each vector once, however many chunks have it, and of all in one go through the key's index: fetched by join,
+    5,000 take 13 ms in place of 5. The nearest chunks have the nearest vectors, so as many of those are enough.
+    """
     shown = (
-        select(*_KEY, _any_distance(query).label("distance"))
+        select(*_KEY, embeddings.c.vector_id, _old_distance(query).label("distance"))
         .select_from(documents)
         .join(embeddings, _SHOWN)
-        .join(vectors, _VECTOR, isouter=True)
         .where(embeddings.c.model == query.model, *scope.conditions)
         .cte("shown")
         .prefix_with("MATERIALIZED")
     )
-    best = select(shown).order_by(shown.c.distance).limit(limit).subquery("best")
+    wanted = func.array(select(shown.c.vector_id).scalar_subquery(), type_=ARRAY(BigInteger))
+    distances = select(vectors.c.vector_id, _distance(query).label("distance")).where(
+        vectors.c.vector_id == any_(wanted)
+    )
+    each = distances.cte("each").prefix_with("MATERIALIZED")
+    nearest = select(each).order_by(each.c.distance).limit(limit).subquery("nearest")
+    key = [shown.c[column.name] for column in _KEY]
+    of_texts = select(*key, nearest.c.distance).join(nearest, nearest.c.vector_id == shown.c.vector_id)
+    old = select(*key, shown.c.distance).where(shown.c.vector_id.is_(None))
+    both = union_all(of_texts, old).subquery("both")
+    best = select(both).order_by(both.c.distance).limit(limit).subquery("best")
     return _of_chunks(best).order_by(best.c.distance)
 
 
