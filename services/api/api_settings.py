@@ -25,5 +25,7 @@ class ApiSettings(AccessSettings, CommonSettings):
     """Between two looks for what a crash left half done."""
     grace_seconds: float = Field(default=30, gt=0)
     """The age from which it is half done for good: longer than a living process takes for the other half."""
+    upgrade_overlap_seconds: float = Field(default=3600, ge=0)
+    """After an upgrade, in which replicas of the last release may run beside ours."""
     silence_seconds: float = Field(default=900, gt=0)
     """Without any event before a document's command is sent again; twice as long before each further time."""

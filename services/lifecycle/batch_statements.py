@@ -62,7 +62,8 @@ chosen AS MATERIALIZED (
           SELECT true FROM embeddings WHERE embeddings.vector_id = vectors.vector_id AND {_IS_OWNERS} LIMIT 1
         ) LIMIT {MANY_CONTEXTS}
     ) contexts
-  ) < {MANY_CONTEXTS} THEN context ELSE '' END AS context, context <> '' AS had_context FROM known
+  ) + dense_rank() OVER (PARTITION BY text ORDER BY context) <= {MANY_CONTEXTS} THEN context ELSE '' END AS context,
+    context <> '' AS had_context FROM known
 )
 SELECT {_PROGRESS}, EXISTS (SELECT FROM begun) AS is_first,
   EXISTS (SELECT FROM embedded_batches WHERE {_THIS_ATTEMPT} AND batch = :batch) AS is_embedded,

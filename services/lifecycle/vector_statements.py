@@ -33,8 +33,18 @@ SELECT e.document_id, e.attempt, e.index, e.model, d.owner_id, sha256(convert_to
 FROM embeddings e
 JOIN chunks c ON (c.document_id, c.attempt, c.index) = (e.document_id, e.attempt, e.index)
 JOIN documents d ON d.document_id = e.document_id
-WHERE e.vector_id IS NULL LIMIT :count FOR UPDATE OF e SKIP LOCKED
+WHERE e.embedding IS NOT NULL AND e.vector_id IS NULL AND NOT EXISTS (SELECT FROM upgrade_overlap)
+ORDER BY e.document_id LIMIT :count FOR UPDATE OF e SKIP LOCKED
 """)
+# Of embeddings that were made beside processes of the last release, which read them: these point already.
+_FORGET_OLD = text("""
+UPDATE embeddings SET embedding = NULL WHERE (document_id, attempt, index) IN (
+  SELECT document_id, attempt, index FROM embeddings
+  WHERE embedding IS NOT NULL AND vector_id IS NOT NULL AND NOT EXISTS (SELECT FROM upgrade_overlap)
+  ORDER BY document_id LIMIT :count FOR UPDATE SKIP LOCKED
+) RETURNING index
+""")
+_END_OVERLAP = text("DELETE FROM upgrade_overlap WHERE began_at <= now() - make_interval(secs => :seconds)")
 _OLD = """unnest(CAST(:document_ids AS text[]), CAST(:attempts AS int[]), CAST(:indexes AS int[]),
   CAST(:models AS text[]), CAST(:owner_ids AS text[]), CAST(:text_hashes AS bytea[]))
   AS old (document_id, attempt, index, model, owner_id, text_hash)"""
@@ -72,18 +82,25 @@ async def remove_unused_vectors(connection: AsyncConnection, *, seconds: float, 
 async def take_over_embeddings(connection: AsyncConnection, *, count: int) -> int:
     """Give embeddings of the last release, which have a vector of their own, that of their text; their number.
 
-    The last release embedded a chunk's text alone, and so the vector is that of the text without its context.
+    The last release embedded a chunk's text alone, and so the vector is that of the text without its context. None
+    is taken over while processes of it may run (``end_overlap``): their search finds by these.
     """
     rows = (await connection.execute(_READ_OLD, {"count": count})).all()
-    if rows:
-        values: dict[str, list[Any]] = {
-            "document_ids": [row.document_id for row in rows],
-            "attempts": [row.attempt for row in rows],
-            "indexes": [row.index for row in rows],
-            "models": [row.model for row in rows],
-            "owner_ids": [row.owner_id for row in rows],
-            "text_hashes": [row.text_hash for row in rows],
-        }
-        await connection.execute(_COPY_OLD, values)
-        await connection.execute(_POINT_OLD, values)
+    if not rows:
+        return len((await connection.execute(_FORGET_OLD, {"count": count})).all())
+    values: dict[str, list[Any]] = {
+        "document_ids": [row.document_id for row in rows],
+        "attempts": [row.attempt for row in rows],
+        "indexes": [row.index for row in rows],
+        "models": [row.model for row in rows],
+        "owner_ids": [row.owner_id for row in rows],
+        "text_hashes": [row.text_hash for row in rows],
+    }
+    await connection.execute(_COPY_OLD, values)
+    await connection.execute(_POINT_OLD, values)
     return len(rows)
+
+
+async def end_overlap(connection: AsyncConnection, *, seconds: float) -> None:
+    """Note that no process of the last release runs any more, so long after the upgrade."""
+    await connection.execute(_END_OVERLAP, {"seconds": seconds})

@@ -29,8 +29,9 @@ from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
-from services.runtime.database.tables import documents, vectors
+from services.runtime.database.tables import documents
 from services.runtime.database.vector_index import ensure_vector_index
+from services.runtime.database.vector_tables import vectors
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
 
@@ -179,42 +180,100 @@ OLD_INDEX = (
 )
 
 
-@pytest.mark.parametrize("few_chunks", [0, 10_000])
-async def test_vectors_of_the_last_release_are_found_and_taken_over_and_those_that_it_writes_beside_ours_too(
-    fresh_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_chunks: int
-) -> None:
-    monkeypatch.setattr(scope, "FEW_CHUNKS", few_chunks)  # by the index, and exactly
-    await asyncio.to_thread(migrate, fresh_database_url, BEFORE_VECTORS)
-    with psycopg.connect(fresh_database_url) as last_release:
-        for statement in (*OLD_DOCUMENT, OLD_EMBEDDINGS, OLD_INDEX):
-            last_release.execute(statement)
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
-    await ensure_vector_index(engine, MODEL, 2)
-    request = SearchRequest(query="anything", limit=100)
+OLD_SEARCH = (
+    "SELECT document_id, index, 1 - (embedding::vector(2) <=> '[1,0]') FROM embeddings"
+    " JOIN documents USING (document_id) WHERE visible_attempt = embeddings.attempt AND model = 'made-up'"
+)
+OUR_EMBEDDING = (
+    (
+        "WITH other AS (INSERT INTO documents (document_id, owner_id, filename, file_type, sha256, created_at,"
+        " attempted_at, updated_at, status, status_attempt, visible_attempt, chunk_count)"
+        " SELECT 'new', owner_id, filename, file_type, 'new', now(), now(), now(), status, 1, 1, 1 FROM documents)"
+        " INSERT INTO attempts (document_id, attempt, chunk_count, token_count, batch_chunks, batches, started_at)"
+        " VALUES ('new', 1, 1, 1, 1, 1, now())"
+    ),
+    "INSERT INTO chunks (document_id, attempt, index, text, token_count) VALUES ('new', 1, 100, 'text 100', 2)",
+    (
+        "WITH made AS (INSERT INTO vectors (model, text_hash, embedding)"
+        " VALUES ('made-up', sha256('text 100'), '[1,0]') RETURNING vector_id)"
+        " INSERT INTO embeddings (document_id, attempt, index, model, owner_id, vector_id)"
+        " SELECT 'new', 1, 100, 'made-up', 'alice', vector_id FROM made"
+    ),
+)
 
-    async def indexes_of_hits() -> list[int]:
-        result = await search(engine, Caller("alice", sees_all=False), request, QUERY)
+
+class Installed:
+    """A system of the last release that was upgraded, and of which a process still runs."""
+
+    def __init__(self, database_url: str, engine: AsyncEngine) -> None:
+        self.database_url = database_url
+        self.engine = engine
+
+    def write(self, *statements: str) -> None:
+        with psycopg.connect(self.database_url) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def found_by_the_last_release(self) -> list[int]:
+        with psycopg.connect(self.database_url) as connection:
+            rows = connection.execute(OLD_SEARCH).fetchall()
+        assert all(cosine is not None for _, _, cosine in rows)
+        return sorted(index for _, index, _ in rows)
+
+    async def found(self) -> list[int]:
+        request = SearchRequest(query="anything", limit=100)
+        result = await search(self.engine, Caller("alice", sees_all=False), request, QUERY)
         return sorted(hit.chunk_index for hit in result.items)
 
-    assert await indexes_of_hits() == list(range(30))
-    sweep = sweeper(engine, tmp_path)
-    assert await sweep.take_over_embeddings() == 30
-    assert await indexes_of_hits() == list(range(30))
-    with psycopg.connect(fresh_database_url) as last_release:
-        last_release.execute("DELETE FROM embeddings WHERE index < 5")
-        last_release.execute(f"{OLD_EMBEDDINGS} AND index < 5")
-    assert await indexes_of_hits() == list(range(30))
-    assert await sweep.take_over_embeddings() == 5
-    assert await sweep.take_over_embeddings() == 0
-    assert await indexes_of_hits() == list(range(30))
-    async with engine.connect() as connection:
-        assert await connection.scalar(select(func.count()).select_from(vectors)) == 10
-        assert await connection.scalar(text("SELECT to_regclass('embeddings_hnsw_0123456789abcdef')")) is None
+
+@pytest.fixture(params=[0, 10_000], ids=["by the index", "exactly"])
+async def installed(
+    request: pytest.FixtureRequest, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Installed]:
+    monkeypatch.setattr(scope, "FEW_CHUNKS", request.param)
+    engine = create_engine(fresh_database_url)
+    installed = Installed(fresh_database_url, engine)
+    await asyncio.to_thread(migrate, fresh_database_url, BEFORE_VECTORS)
+    installed.write(*OLD_DOCUMENT, OLD_EMBEDDINGS, OLD_INDEX)
+    await asyncio.to_thread(migrate, fresh_database_url)
+    await ensure_vector_index(engine, MODEL, 2)
+    yield installed
     await engine.dispose()
 
 
-def sweeper(engine: AsyncEngine, directory: Path) -> Sweeper:
+async def test_while_processes_of_the_last_release_may_run_they_and_ours_find_what_both_have_embedded(
+    installed: Installed, tmp_path: Path
+) -> None:
+    installed.write(*OUR_EMBEDDING)
+    assert await sweeper(installed.engine, tmp_path, overlap_seconds=3600).take_over_embeddings() == 0
+    everything = [*range(30), 100]
+    assert await installed.found() == installed.found_by_the_last_release() == everything
+    sweep = sweeper(installed.engine, tmp_path, overlap_seconds=0)
+    assert await sweep.take_over_embeddings() == 30
+    assert await sweep.take_over_embeddings() == 1  # of ours, which had one for the others' sake
+    assert await installed.found() == everything
+    assert await sweep.take_over_embeddings() == 0
+
+
+async def test_vectors_of_the_last_release_are_found_and_taken_over_and_those_that_it_writes_later_too(
+    installed: Installed, tmp_path: Path
+) -> None:
+    assert await installed.found() == list(range(30))
+    sweep = sweeper(installed.engine, tmp_path, overlap_seconds=0)
+    assert await sweep.take_over_embeddings() == 30
+    assert await installed.found() == list(range(30))
+    installed.write("DELETE FROM embeddings WHERE index < 5", f"{OLD_EMBEDDINGS} AND index < 5")
+    assert await installed.found() == list(range(30))
+    assert await sweep.take_over_embeddings() == 5
+    assert await sweep.take_over_embeddings() == 0
+    assert await installed.found() == list(range(30))
+    async with installed.engine.connect() as connection:
+        assert await connection.scalar(select(func.count()).select_from(vectors)) == 10
+        assert await connection.scalar(text("SELECT to_regclass('embeddings_hnsw_0123456789abcdef')")) is None
+
+
+def sweeper(engine: AsyncEngine, directory: Path, *, overlap_seconds: float) -> Sweeper:
     reporter = StatusReporter(Recorder(), "api")
     deletion = Deletion(engine, ObjectStore(directory.as_uri()), reporter.publisher)
-    return Sweeper(engine, reporter, deletion, ApiSettings(), LostLog(engine, reporter), asyncio.Event())
+    settings = ApiSettings(upgrade_overlap_seconds=overlap_seconds)
+    return Sweeper(engine, reporter, deletion, settings, LostLog(engine, reporter), asyncio.Event())

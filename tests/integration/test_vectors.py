@@ -44,12 +44,15 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 async def parsed(
     engine: AsyncEngine, name: str, owner_id: str | None, texts: Sequence[str], context: str = ""
 ) -> DocumentAttempt:
-    """A document of one batch that waits to be embedded."""
+    """A document of one batch that waits to be embedded; ``#`` in the context is the chunk's number."""
     attempt = DocumentAttempt(name, 1, owner_id, f"{name}.txt", "text/plain", 1)
     now = datetime.now(UTC)
     times = dict.fromkeys(("created_at", "attempted_at", "updated_at"), now)
     row = {"document_id": name, "owner_id": owner_id, "sha256": name, "status": "parsed", "status_attempt": 1}
-    chunks = [Chunk(index, said, 3, None, None, (), context) for index, said in enumerate(texts)]
+    chunks = [
+        Chunk(index, said, 3, None, None, (), context.replace("#", str(index)))
+        for index, said in enumerate(texts)
+    ]
     async with engine.begin() as connection:
         await connection.execute(insert(documents).values({**row, **times}))
         batching = Batching(len(chunks), len(chunks))
@@ -138,6 +141,14 @@ async def test_a_text_that_an_owner_has_behind_many_titles_is_embedded_by_itself
     assert await embed(engine, known, 1) == []
     bobs = await parsed(engine, "bobs", "bob", ["Our address."], "Bob's")
     assert await embed(engine, bobs, 1) == ["Bob's\n\nOur address."]
+
+
+async def test_a_text_that_stands_under_many_headings_of_one_document_is_embedded_by_itself_too(
+    engine: AsyncEngine,
+) -> None:
+    attempt = await parsed(engine, "forms", "alice", ["Our address."] * (MANY_CONTEXTS + 3), "Form #")
+    said = await begun(engine, attempt, MANY_CONTEXTS + 3)
+    assert [chunk.context for chunk in said].count("") == 3
 
 
 async def test_nothing_is_left_of_a_text_when_the_last_chunk_that_says_it_is_gone(

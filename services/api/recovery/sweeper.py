@@ -24,7 +24,7 @@ from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
-from services.lifecycle.vector_statements import remove_unused_vectors, take_over_embeddings
+from services.lifecycle.vector_statements import end_overlap, remove_unused_vectors, take_over_embeddings
 from services.runtime.database.age import is_older
 from services.runtime.database.tables import (
     IS_ALIVE,
@@ -168,6 +168,8 @@ class Sweeper:
 
     async def take_over_embeddings(self) -> int:
         """Give embeddings of the last release the vector of their text; return their number."""
+        async with self.engine.begin() as connection:
+            await end_overlap(connection, seconds=self.settings.upgrade_overlap_seconds)
         count = await self._in_batches(partial(take_over_embeddings, count=VECTORS))
         if not count:
             await drop_old_indexes(self.engine)

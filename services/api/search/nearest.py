@@ -26,8 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
 from services.api.search.scope import Scope
-from services.runtime.database.tables import attempts, chunks, documents, embeddings, vectors
+from services.runtime.database.tables import attempts, chunks, documents
 from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
+from services.runtime.database.vector_tables import embeddings, vectors
 
 CANDIDATES = 200
 """pgvector's hnsw.ef_search: how many candidates are looked at; recall grows with it."""
@@ -48,9 +49,10 @@ _EXACTLY = "; ".join(
 """What may be shown is little of the table: it is to be found by the documents, whatever the statistics say."""
 
 _SIMPLE: ColumnElement[str] = literal_column("'simple'")
+_NOBODY: ColumnElement[str] = literal_column("''")
 _KEY = (embeddings.c.document_id, embeddings.c.attempt, embeddings.c.index)
 _VECTOR = vectors.c.vector_id == embeddings.c.vector_id
-_IS_OLD = embeddings.c.vector_id.is_(None)
+_IS_OLD = and_(embeddings.c.vector_id.is_(None), embeddings.c.embedding.is_not(None))
 """Written by the last release, with a vector of its own, and not taken over yet."""
 _SHOWN = and_(
     documents.c.document_id == embeddings.c.document_id, documents.c.visible_attempt == embeddings.c.attempt
@@ -97,10 +99,14 @@ async def quoting(
 async def _nearest_by_index(
     connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int
 ) -> Sequence[Row[Any]]:
+    """Return fewer than ``limit`` where an index may not have reached all that is near."""
     found: Sequence[Row[Any]] = (await connection.execute(_by_index(scope, query, limit))).all()
-    if not await connection.scalar(select(select(embeddings).where(_IS_OLD).exists())):
+    is_of_model = embeddings.c.model == query.model
+    if not await connection.scalar(select(select(embeddings).where(_IS_OLD, is_of_model).exists())):
         return found
     old = (await connection.execute(_by_old_index(scope, query, limit))).all()
+    if len(old) < limit:
+        return []  # they are few by now, among the traces of those that were taken over
     return sorted([*found, *old], key=lambda row: -row.cosine)[:limit]
 
 
@@ -111,12 +117,20 @@ def _by_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
         .select_from(vectors)
         .join(embeddings, _VECTOR)
         .join(documents, _SHOWN)
-        .where(vectors.c.model == query.model, *scope.conditions)
+        .where(vectors.c.model == query.model, *_owned(scope), *scope.conditions)
         .order_by(distance)
         .limit(limit)
         .subquery("best")
     )
     return _of_chunks(best).order_by(best.c.distance)
+
+
+def _owned(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+    """Return a condition by which others' chunks of a text, which may be thousands, are skipped in the index."""
+    if scope.caller.sees_all:
+        return ()
+    owner: ColumnElement[str] = func.coalesce(embeddings.c.owner_id, _NOBODY)
+    return (owner.in_(["", scope.caller.owner_id or ""]),)
 
 
 def _by_old_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:

@@ -4,20 +4,16 @@
 and the projector alone writes it once there is a row. The other half (what was uploaded, which attempt is the
 current one, how it ended) is what people and stages have decided, each under the row's lock. ``attempts``,
 ``chunks``, ``embeddings`` and ``embedded_batches`` are the stages' own work, keyed so that doing it twice changes
-nothing. A row of ``vectors`` belongs to a text, and all chunks that say the same point to it.
+nothing. Vectors and what points to them: ``vector_tables``.
 """
 
 from datetime import datetime
 
-from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import (
     BigInteger,
-    CheckConstraint,
     Column,
     DateTime,
-    ForeignKey,
     ForeignKeyConstraint,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -152,50 +148,6 @@ chunks = Table(
         ["document_id", "attempt"], ["attempts.document_id", "attempts.attempt"], ondelete="CASCADE"
     ),
     Index("chunks_words", text("to_tsvector('simple', text)"), postgresql_using="gin"),
-)
-
-vectors = Table(
-    "vectors",
-    metadata,
-    Column("vector_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("model", Text, nullable=False),
-    Column("text_hash", LargeBinary, nullable=False),  # SHA-256 of what was embedded
-    Column("said_hash", LargeBinary),  # of the chunk's text alone, where it was embedded in a context
-    Column("embedding", HALFVEC(), nullable=False),  # unit length; its dimensions are the model's
-    UniqueConstraint("model", "text_hash", name="vectors_text"),
-    Index("vectors_said", "model", "said_hash", postgresql_where=text("said_hash IS NOT NULL")),
-)
-
-unused_vectors = Table(
-    "unused_vectors",
-    metadata,
-    # Written by a trigger when an embedding goes, several times for a vector that had several; it may have others.
-    Column("note_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("vector_id", BigInteger, nullable=False),
-    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
-
-embeddings = Table(
-    "embeddings",
-    metadata,
-    Column("document_id", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("index", Integer, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("owner_id", Text),  # the document's
-    Column("vector_id", BigInteger, ForeignKey("vectors.vector_id", name="embeddings_vector")),
-    Column(
-        "embedding", Vector()
-    ),  # of the last release, until it is taken over: null where there is a vector_id
-    PrimaryKeyConstraint("document_id", "attempt", "index"),
-    ForeignKeyConstraint(
-        ["document_id", "attempt", "index"],
-        ["chunks.document_id", "chunks.attempt", "chunks.index"],
-        ondelete="CASCADE",
-    ),
-    CheckConstraint("(embedding IS NULL) <> (vector_id IS NULL)", name="embeddings_have_vectors"),
-    Index("embeddings_of_vector", "vector_id", text("coalesce(owner_id, '')")),
-    Index("embeddings_of_last_release", "document_id", postgresql_where=text("vector_id IS NULL")),
 )
 
 embedded_batches = Table(

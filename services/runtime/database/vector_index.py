@@ -13,7 +13,8 @@ MAX_INDEXED_DIMENSIONS = 4000
 _OLD_INDEXES = text(
     "SELECT quote_ident(indexname) FROM pg_indexes WHERE schemaname = current_schema()"
     " AND tablename = 'embeddings' AND starts_with(indexname, 'embeddings_hnsw_')"
-    " AND NOT EXISTS (SELECT FROM embeddings WHERE vector_id IS NULL)"
+    " AND NOT EXISTS (SELECT FROM embeddings WHERE embedding IS NOT NULL)"
+    " AND NOT EXISTS (SELECT FROM upgrade_overlap)"
 )
 
 
@@ -38,7 +39,7 @@ async def ensure_vector_index(engine: AsyncEngine, model: str, dimensions: int) 
 
 
 async def drop_old_indexes(engine: AsyncEngine) -> None:
-    """Drop the indexes of the last release, over embeddings' own vectors, once there are none."""
+    """Drop the indexes of the last release, once no embedding has a vector of its own any more."""
     async with autocommit(engine).connect() as connection:
         for (name,) in (await connection.execute(_OLD_INDEXES)).all():
             await connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from services.runtime.database.tables import metadata
+from services.runtime.database.vector_tables import vectors
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=vectors.metadata)
 with context.begin_transaction():
     context.run_migrations()
