@@ -15,7 +15,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -93,8 +93,10 @@ def await_all(database: psycopg.Connection) -> None:
 
 
 @contextmanager
-def running() -> Iterator[tuple[System, dict[str, psutil.Process], Path]]:
-    """A system with its processes by name, and the database's log."""
+def running(
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[tuple[System, dict[str, psutil.Process], Path]]:
+    """A system, with ``settings`` of its own, its processes by name, and the database's log."""
     with ExitStack() as stack:
         # Short, for a socket's name; and open to the account that the database runs as.
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stagecast-bench-")))
@@ -108,7 +110,11 @@ def running() -> Iterator[tuple[System, dict[str, psutil.Process], Path]]:
         data.mkdir()
         system = System(data, broker.url, database.url)
         stack.callback(system.stop)
-        system.settings |= {"RATE_PER_ADDRESS": "1000000/minute", "RATE_PER_USER": "1000000/minute"}
+        system.settings |= {
+            "RATE_PER_ADDRESS": "1000000/minute",
+            "RATE_PER_USER": "1000000/minute",
+            **(settings or {}),
+        }
         system.start("embedder", "api", "parser")
         pids = {name: process.pid for name, process in system.processes.items()}
         pids |= {"broker": broker.pid or 0, "database": database.pid or 0}
