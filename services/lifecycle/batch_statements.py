@@ -93,6 +93,7 @@ made AS (
 found AS (
   SELECT vector_id, text_hash FROM made UNION ALL
   SELECT vector_id, text_hash FROM vectors WHERE model = :model AND text_hash = ANY(CAST(:hashes AS bytea[]))
+    AND text_hash NOT IN (SELECT text_hash FROM made)  -- a removed one is still seen beside its heir
 ),
 written AS (
   INSERT INTO embeddings (document_id, attempt, model, index, owner_id, vector_id)

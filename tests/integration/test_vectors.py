@@ -199,6 +199,24 @@ async def test_a_batch_whose_vector_was_removed_meanwhile_is_embedded_again(engi
     assert await embed(engine, two, 1) == ["shared"]
 
 
+async def test_a_batch_whose_vector_is_removed_while_it_is_stored_has_one_of_its_own(
+    engine: AsyncEngine,
+) -> None:
+    one = await parsed(engine, "one", "alice", ["shared"])
+    await embed(engine, one, 1)
+    two = await parsed(engine, "two", "bob", ["shared"])
+    batch = await begun(engine, two, 1)
+    async with engine.begin() as connection:
+        await remove_document(connection, "one")
+    async with engine.begin() as sweeping:
+        await remove_unused_vectors(sweeping, seconds=0, count=100)
+        waiting = asyncio.create_task(store(engine, two, batch, missing(batch)))
+        await asyncio.wait([waiting], timeout=0.2)
+        assert not waiting.done()
+    await waiting
+    assert await counted(engine, "vectors") == await counted(engine, "embeddings") == 1
+
+
 async def test_two_batches_that_say_the_same_at_the_same_time_share_the_vector_of_the_first(
     engine: AsyncEngine,
 ) -> None:
