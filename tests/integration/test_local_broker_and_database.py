@@ -39,8 +39,8 @@ def kill_hard(process: ManagedProcess) -> None:
         pass
 
 
-def test_the_database_takes_the_memory_that_it_is_given(directory: Path) -> None:
-    server = EmbeddedPostgres(directory / "postgres", durable=False, memory_bytes=256 * 1024 * 1024)
+def test_the_database_takes_the_memory_that_it_is_given(short_directory: Path) -> None:
+    server = EmbeddedPostgres(short_directory / "postgres", durable=False, memory_bytes=256 * 1024 * 1024)
     server.start()
     try:
         with psycopg.connect(server.url) as connection:
