@@ -8,8 +8,8 @@ from local.backing import rabbitmq
 from tests.chaos.run import Chaos
 from tests.conftest import missing
 
-SECONDS = 60
-KILLS = 50
+SECONDS = 40
+KILLS = 30
 SEED = 2045
 
 

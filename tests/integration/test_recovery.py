@@ -32,6 +32,7 @@ def assert_whole(system: System, document_id: str) -> None:
 
 
 def test_a_document_whose_workers_are_killed_midway_is_finished_by_the_next_ones(own_system: System) -> None:
+    own_system.modules["embedder"] = "tests.support.fakes.dummy_embedder"
     own_system.start("embedder", "api", "parser")
     with following(own_system) as follower:
         parsing = own_system.accept(
