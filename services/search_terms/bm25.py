@@ -1,0 +1,172 @@
+"""What terms weigh: BM25 as an inner product of two sparse vectors, a passage's and a query's.
+
+Stored with a passage are its weights, its length and the average length that they were made with. The average
+moves as documents come and go; since passages are of much the same length and ``B`` is small, an average that is a
+tenth off changes no weight by more than a twentieth. From what is stored the weights for another average follow
+(``reweighted``), without the text.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+from services.search_terms.dimensions import dimension
+from services.search_terms.terms import TermCounts, TermKind, Word
+
+K1 = 0.9
+B = 0.4
+"""The values of Anserini, with which BM25 is measured on BEIR; taken from there, and not tuned."""
+
+MAX_ENTRIES = 1_000
+"""pgvector indexes no sparsevec with more."""
+
+MAX_QUERY_TERMS = 256
+"""Of a query of a whole page those count that fewest passages have."""
+
+FORM_WEIGHT = 0.25
+"""What it adds that a word stands in the very form that was asked for, beside its stem."""
+
+LEAST_PART = 0.1
+"""A word that weighs less than this part of the heaviest of its query is left out where MANY_PASSAGES have it: it
+would be looked for in every fourth passage, and order little. So no language needs a list of stop words."""
+
+MANY_PASSAGES = 1_000
+"""In fewer a word costs nothing, and one that is in all of a few documents may well be what they are about."""
+
+_KEPT_FIRST = (TermKind.IDENTIFIER, TermKind.STEM, TermKind.WORD, TermKind.BIGRAM)
+"""An identifier is found by nothing else; bigrams overlap, so that one that is missing hides no word."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is known of all passages; it may be some minutes old.
+
+    ``frequencies`` has the number of passages by dimension; one that is missing counts as in none.
+    """
+
+    passage_count: int
+    average_length: float
+    frequencies: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """The terms of a query, each with its weight."""
+
+    weights: Mapping[str, float]
+
+    @cached_property
+    def vector(self) -> dict[int, float]:
+        """The weights by dimension: the query's side of the inner product."""
+        vector: dict[int, float] = {}
+        for term, weight in self.weights.items():
+            at = dimension(term)
+            vector[at] = max(weight, vector.get(at, 0.0))
+        return vector
+
+
+def passage_weights(counted: TermCounts, average_length: float) -> dict[int, float]:
+    """Return the weights of a passage's terms by dimension, at most MAX_ENTRIES, each above 0 and below K1 + 1."""
+    frequencies: dict[int, int] = {}
+    for term in _kept(counted.counts):
+        at = dimension(term)
+        frequencies[at] = max(counted.counts[term], frequencies.get(at, 0))
+    damping = _damping(counted.length, average_length)
+    return {at: count * (K1 + 1) / (count + damping) for at, count in frequencies.items()}
+
+
+def reweighted(
+    weights: Mapping[int, float], length: int, made_with: float, average_length: float
+) -> dict[int, float]:
+    """Return weights that were made with one average length as they are with another."""
+    before, after = _damping(length, made_with), _damping(length, average_length)
+    counts = {at: weight * before / (K1 + 1 - weight) for at, weight in weights.items()}
+    return {at: count * (K1 + 1) / (count + after) for at, count in counts.items()}
+
+
+def query_dimensions(words: Iterable[Word]) -> list[int]:
+    """Return the dimensions whose frequencies ``query_terms`` needs."""
+    return sorted({dimension(key) for word in words for key in word.keys})
+
+
+def query_terms(words: Counter[Word], statistics: Statistics) -> QueryTerms:
+    """Weigh the words of a query: the rarer, the more.
+
+    The terms of a word are one to its weight: that of the most frequent. So a stem that only other languages'
+    texts have, rare in them, does not outweigh the stem that is meant.
+    """
+    frequencies = {word: _frequency(word, statistics) for word in words}
+    idf = {word: inverse_frequency(statistics.passage_count, found) for word, found in frequencies.items()}
+    floor = LEAST_PART * max((idf[word] for word, found in frequencies.items() if found), default=0.0)
+    weights: dict[str, float] = {}
+    # Words that occur come first: of a long query nothing else may take their places.
+    for word in sorted(words, key=lambda word: (frequencies[word] == 0, -idf[word])):
+        is_common = idf[word] < floor and frequencies[word] >= MANY_PASSAGES
+        if not is_common and len(weights) < MAX_QUERY_TERMS:
+            _add(weights, word, idf[word] * words[word])
+    return QueryTerms(weights)
+
+
+def essential_dimensions(query: QueryTerms, statistics: Statistics, most_passages: int) -> list[int]:
+    """Return the dimensions that candidates have to have one of: the rarest, in about ``most_passages`` together.
+
+    The rarest is always among them. A passage that has but the others, which many have, would rarely be among the
+    best; looked for by all words, a query would read every second passage. Forms of words are no help, since a
+    passage with one has the stem too.
+    """
+    at = sorted({dimension(term) for term in query.weights if not term.startswith(TermKind.WORD)})
+    at.sort(key=lambda one: statistics.frequencies.get(one, 0))
+    together = accumulate(statistics.frequencies.get(one, 0) for one in at)
+    return [
+        one
+        for place, (one, total) in enumerate(zip(at, together, strict=True))
+        if not place or total <= most_passages
+    ]
+
+
+def inverse_frequency(passage_count: int, frequency: int) -> float:
+    """Return ln(1 + (N - n + ½) / (n + ½)), which is above 0 for every frequency n up to N."""
+    frequency = min(frequency, passage_count)
+    return math.log(1 + (passage_count - frequency + 0.5) / (frequency + 0.5))
+
+
+def shares(query: QueryTerms, chunks: Sequence[TermCounts]) -> list[float]:
+    """Return how much each chunk of a passage has of what the passage was found by.
+
+    That is 1 for the chunk with most of it, less for the others, and 0 for those without any word of the query. All
+    have 0 if none of them has any: then the passage was found by words of its own that only share a dimension.
+    """
+    own = [
+        sum(
+            weight * count * (K1 + 1) / (count + K1)
+            for term, weight in query.weights.items()
+            if (count := chunk.counts.get(term, 0))
+        )
+        for chunk in chunks
+    ]
+    most = max(own, default=0.0)
+    return [weight / most if most > 0 else 0.0 for weight in own]
+
+
+def _damping(length: int, average_length: float) -> float:
+    return K1 * (1 - B + B * length / max(average_length, 1.0))
+
+
+def _kept(counts: Mapping[str, int]) -> Iterable[str]:
+    if len(counts) <= MAX_ENTRIES:
+        return counts
+    order = {kind.value: place for place, kind in enumerate(_KEPT_FIRST)}
+    return sorted(counts, key=lambda term: (order[term[0]], -counts[term]))[:MAX_ENTRIES]
+
+
+def _frequency(word: Word, statistics: Statistics) -> int:
+    return max(statistics.frequencies.get(dimension(key), 0) for key in word.keys)
+
+
+def _add(weights: dict[str, float], word: Word, weight: float) -> None:
+    for terms, part in ((word.keys, 1.0), (word.forms, FORM_WEIGHT)):
+        for term in terms:
+            weights[term] = weights.get(term, 0.0) + part * weight
