@@ -138,6 +138,8 @@ def shares(query: QueryTerms, chunks: Sequence[TermCounts]) -> list[float]:
 
     That is 1 for the chunk with most of it, less for the others, and 0 for those without any word of the query. All
     have 0 if none of them has any: then the passage was found by words of its own that only share a dimension.
+
+    To count the terms of a chunk takes up to half a millisecond, so a search does it for its best passages alone.
     """
     own = [
         sum(

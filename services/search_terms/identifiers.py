@@ -9,7 +9,9 @@ MAX_PARTS = 6
 """Of a compound that is also looked for in one: e-mail and email."""
 
 _NAME_SIGNS = re.compile(r"[_@.&+]")
-_COMPOUND_SIGNS = frozenset("-'_")
+_DIGIT = re.compile(r"\d")
+_COMPOUND = re.compile(r"[^.:/@&+#]+")
+"""Without any sign but hyphens, apostrophes and underscores, which may as well be missing."""
 _BLANK = re.compile(r"\s")
 
 
@@ -19,9 +21,8 @@ def names_of(token: str, parts: Sequence[str]) -> Iterator[str]:
     A digit or a sign that stands in no word makes it a name. Words with a hyphen (well-known) are found by their
     parts, and what has a single sign as writers like it (and/or) is two words.
     """
-    has_digit = any(char.isdigit() for char in token)
-    is_abbreviation = all(len(part) == 1 for part in parts) and set(token[1:-1:2]) == {"."}
-    if has_digit or (_NAME_SIGNS.search(token) and not is_abbreviation) or token.endswith(("++", "#")):
+    has_name_sign = _NAME_SIGNS.search(token) is not None and not _is_abbreviation(token, parts)
+    if has_name_sign or _DIGIT.search(token) or token.endswith(("++", "#")):
         yield token
 
 
@@ -29,8 +30,7 @@ def closed_up(token: str, parts: Sequence[str]) -> Iterator[str]:
     """Yield a compound without its signs, but never of digits alone: email for e-mail, kx4471b, usa for U.S.A."""
     if not 1 < len(parts) <= MAX_PARTS or all(part.isdigit() for part in parts):
         return
-    signs = set(re.sub(r"\w", "", token)) | ({"_"} if "_" in token else set())
-    if signs <= _COMPOUND_SIGNS or (signs == {"."} and all(len(part) == 1 for part in parts)):
+    if _COMPOUND.fullmatch(token) or _is_abbreviation(token, parts):
         yield "".join(parts)
 
 
@@ -51,3 +51,8 @@ def signed_numbers(text: str) -> Iterator[re.Match[str]]:
 def signed_name(match: re.Match[str]) -> str:
     """Return the name that a signed number is, without a space: §12a."""
     return _BLANK.sub("", match[0]).lower()
+
+
+def _is_abbreviation(token: str, parts: Sequence[str]) -> bool:
+    """Return whether a token is single letters with points between them."""
+    return len(token) == 2 * len(parts) - 1 and all(sign == "." for sign in token[1::2])

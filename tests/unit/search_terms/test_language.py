@@ -26,7 +26,15 @@ def test_a_sentence_tells_its_language(language: str) -> None:
 
 @pytest.mark.parametrize(
     "texts",
-    [[], [""], ["4711", "12.00"], ["ERR_CONN_RESET KX-4471-B 0xff"], ["Invoice"], ["\x00\ufffe" * 50]],
+    [
+        [],
+        [""],
+        ["4711", "12.00"],
+        ["ERR_CONN_RESET KX-4471-B 0xff"],
+        ["Invoice"],
+        ["Total Date Customer number Amount"],
+        ["\x00\ufffe" * 50],
+    ],
 )
 def test_what_says_too_little_has_no_language(texts: list[str]) -> None:
     assert language_of(texts) is None

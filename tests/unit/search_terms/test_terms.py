@@ -41,6 +41,7 @@ def finds(query: str, text: str, language: str | None) -> bool:
         ("Haus", "zwei HÄUSER", "de"),
         ("Hauser", "zwei Häuser", "de"),
         ("Strasse", "die Straße", "de"),
+        ("STRASSE", "the Straße", "en"),
         ("homme", "l'homme", "fr"),
         ("resume", "un résumé", "fr"),
         ("домами", "у старого дома", "ru"),
@@ -131,6 +132,21 @@ def test_repeats_are_counted_and_every_word_makes_a_text_longer() -> None:
     counted = count_terms(["One fish, two fish.", "Red fish"], "en")
     assert counted.counts["sfish"] == 3
     assert counted.length == 6
+    assert count_terms(["fish fish fish"], "en").length == 3
+
+
+def test_a_letter_that_only_looks_accented_stays() -> None:
+    assert folded("мой") != folded("мои")
+    assert folded("ёлка") == folded("елка")
+
+
+def test_a_language_without_a_stemmer_is_not_stemmed_as_its_neighbour() -> None:
+    assert terms("гарними", "uk") == {"sгарними"}
+    assert terms("гарними", "ru") > {"wгарними"}
+
+
+def test_what_follows_a_sign_and_goes_on_is_no_number() -> None:
+    assert not any(term.startswith("i#") for term in terms("#1" + "0" * 40))
 
 
 @QUICK
