@@ -13,7 +13,7 @@ DIMENSIONS = 1_000_000_000
 """As many as pgvector's sparsevec has; only those that are not zero cost anything."""
 
 
-@lru_cache(200_000)
+@lru_cache(100_000)
 def dimension(term: str) -> int:
     """Return the dimension of a term, from 1 to DIMENSIONS, the same in every process and release."""
     digest = blake2b(term.encode(), digest_size=8).digest()
