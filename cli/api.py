@@ -52,9 +52,13 @@ class Api:
         """Remove a document with everything that was made of it."""
         await self._send("DELETE", f"{DOCUMENTS}/{document_id}")
 
-    async def search(self, query: str, limit: int, documents: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Return the chunks nearest to ``query``, best first; only of ``documents`` where some are given."""
+    async def search(
+        self, query: str, limit: int, documents: Sequence[str] = (), mode: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the chunks that fit ``query``, best first; only of ``documents`` where some are given."""
         body: dict[str, Any] = {"query": query, "limit": limit}
+        if mode:
+            body["mode"] = mode
         if documents:
             body["documentIds"] = list(documents)
         items = _object(await self._send("POST", "/api/v1/search", json=body)).get("items")

@@ -15,6 +15,7 @@ from cli.commands.audit import audit as compare
 from cli.commands.doctor import doctor as try_everything
 from cli.commands.notify import first_key
 from cli.commands.notify import notify as post_status
+from cli.commands.search import Mode
 from cli.commands.search import search as search_documents
 from cli.commands.upload import upload as upload_files
 from cli.commands.watch import watch as watch_stream
@@ -71,12 +72,15 @@ def watch(document: Documents = None, url: Url = LOCAL, token: Token = None) -> 
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="At most so many results.")] = 10,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="By meaning, by words, or by both, as without it.")
+    ] = None,
     document: Documents = None,
     url: Url = LOCAL,
     token: Token = None,
 ) -> None:
     """Search the embedded documents."""
-    _run(url, token, lambda api: search_documents(api, text, limit, document or []))
+    _run(url, token, lambda api: search_documents(api, text, limit, document or [], mode))
 
 
 @app.command()

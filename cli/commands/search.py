@@ -1,6 +1,8 @@
 """Search the embedded documents."""
 
+import re
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from rich.box import SIMPLE
@@ -11,11 +13,23 @@ from cli.api import Api
 from cli.output import at_terminal, err, json_line, out, plain
 
 SNIPPET_CHARACTERS = 240
+BEFORE = 60
+"""Characters that stand before the first word that was asked for, at least."""
+
+_BLANKS = re.compile(r"\s+")
 
 
-async def search(api: Api, query: str, limit: int, documents: Sequence[str]) -> int:
+class Mode(StrEnum):
+    """What a search goes by."""
+
+    HYBRID = "hybrid"
+    SEMANTIC = "semantic"
+    WORDS = "words"
+
+
+async def search(api: Api, query: str, limit: int, documents: Sequence[str], mode: Mode | None = None) -> int:
     """Print what was found, best first."""
-    items = await api.search(query, limit, documents)
+    items = await api.search(query, limit, documents, mode)
     if not at_terminal():
         for item in items:
             json_line(item)
@@ -47,8 +61,29 @@ def _name(item: dict[str, Any]) -> Text:
 
 
 def _snippet(item: dict[str, Any]) -> Text:
-    text = plain(" ".join(str(item.get("text") or "").split()))
-    return Text(text if len(text) <= SNIPPET_CHARACTERS else f"{text[:SNIPPET_CHARACTERS].rstrip()}…")
+    """The beginning of the text, or from shortly before the first word that was asked for."""
+    text, spans = str(item.get("text") or ""), _spans(item)
+    start = text.rfind(" ", 0, spans[0][0] - BEFORE) + 1 if spans and spans[0][0] > BEFORE else 0
+    shown = Text("…" if start else "")
+    for first, last in spans:
+        shown.append(_line(text[start:first]))
+        shown.append(_line(text[max(first, start) : last]), style="bold")
+        start = last
+    shown.append(_line(text[start:]))
+    if len(shown) > SNIPPET_CHARACTERS:
+        shown.truncate(SNIPPET_CHARACTERS)
+        shown.rstrip()
+        shown.append("…")
+    return shown
+
+
+def _spans(item: dict[str, Any]) -> list[tuple[int, int]]:
+    found = item.get("highlights")
+    return [(first, last) for first, last in found] if isinstance(found, list) else []
+
+
+def _line(text: str) -> str:
+    return plain(_BLANKS.sub(" ", text))
 
 
 def pages(item: dict[str, Any]) -> str:

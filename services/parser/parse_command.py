@@ -1,5 +1,6 @@
 """One ParseDocument from beginning to end; safe to run twice, and at any point after a crash."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from services.parser.sandbox import Sandbox
 from services.runtime.database.engine import autocommit
 from services.runtime.errors import Superseded
 from services.runtime.object_store import ObjectStore
+from services.search_terms.indexing import indexed
+from services.search_terms.passages import names_of_document
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,16 @@ class ParseCommandHandler:
         except DocumentFailed as failure:
             await self._fail(attempt, failure)
             return False
+        names = names_of_document(parsed.metadata.get("title"), attempt.filename)
+        # In a thread: a book has words for a second.
+        terms = await asyncio.to_thread(indexed, parsed.chunks, names, attempt.owner_id)
         # One statement, which looks by itself whether the attempt is still the current one.
         async with autocommit(self.engine).connect() as connection:
             is_current = await store_parsed(
                 connection,
                 attempt,
                 parsed.chunks,
+                terms,
                 page_count=parsed.page_count,
                 batching=Batching(len(parsed.chunks), self.batch_chunks),
                 details=_details(parsed),

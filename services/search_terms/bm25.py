@@ -1,9 +1,8 @@
 """What terms weigh: BM25 as an inner product of two sparse vectors, a passage's and a query's.
 
-Stored with a passage are its weights, its length and the average length that they were made with. The average
-moves as documents come and go; since passages are of much the same length and ``B`` is small, an average that is a
-tenth off changes no weight by more than a twentieth. From what is stored the weights for another average follow
-(``reweighted``), without the text.
+A passage's weights are made once, when it is stored. So the length that is usual is a constant, and no average of
+what happens to be there: passages are cut to much the same length, ``B`` is small, and whose texts are short would
+else tell so to all others by their scores.
 """
 
 import math
@@ -20,8 +19,11 @@ K1 = 0.9
 B = 0.4
 """The values of Anserini, with which BM25 is measured on BEIR; taken from there, and not tuned."""
 
+USUAL_LENGTH = 160
+"""Words of a passage of technical English; BM25's average length."""
+
 MAX_ENTRIES = 1_000
-"""pgvector indexes no sparsevec with more."""
+"""Of a passage: so many postings at most has it in the index."""
 
 MAX_QUERY_TERMS = 256
 """Of a query of a whole page those count that fewest passages have."""
@@ -42,13 +44,12 @@ _KEPT_FIRST = (TermKind.IDENTIFIER, TermKind.STEM, TermKind.WORD, TermKind.BIGRA
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is known of all passages; it may be some minutes old.
+    """What is known of the passages that may be shown.
 
     ``frequencies`` has the number of passages by dimension; one that is missing counts as in none.
     """
 
     passage_count: int
-    average_length: float
     frequencies: Mapping[int, int]
 
 
@@ -68,23 +69,14 @@ class QueryTerms:
         return vector
 
 
-def passage_weights(counted: TermCounts, average_length: float) -> dict[int, float]:
+def passage_weights(counted: TermCounts) -> dict[int, float]:
     """Return the weights of a passage's terms by dimension, at most MAX_ENTRIES, each above 0 and below K1 + 1."""
     frequencies: dict[int, int] = {}
     for term in _kept(counted.counts):
         at = dimension(term)
         frequencies[at] = max(counted.counts[term], frequencies.get(at, 0))
-    damping = _damping(counted.length, average_length)
+    damping = K1 * (1 - B + B * counted.length / USUAL_LENGTH)
     return {at: count * (K1 + 1) / (count + damping) for at, count in frequencies.items()}
-
-
-def reweighted(
-    weights: Mapping[int, float], length: int, made_with: float, average_length: float
-) -> dict[int, float]:
-    """Return weights that were made with one average length as they are with another."""
-    before, after = _damping(length, made_with), _damping(length, average_length)
-    counts = {at: weight * before / (K1 + 1 - weight) for at, weight in weights.items()}
-    return {at: count * (K1 + 1) / (count + after) for at, count in counts.items()}
 
 
 def query_dimensions(words: Iterable[Word]) -> list[int]:
@@ -151,10 +143,6 @@ def shares(query: QueryTerms, chunks: Sequence[TermCounts]) -> list[float]:
     ]
     most = max(own, default=0.0)
     return [weight / most if most > 0 else 0.0 for weight in own]
-
-
-def _damping(length: int, average_length: float) -> float:
-    return K1 * (1 - B + B * length / max(average_length, 1.0))
 
 
 def _kept(counts: Mapping[str, int]) -> Iterable[str]:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 
 UNSPACED_SCRIPTS = (
     r"\u0e00-\u0e3a\u0e40-\u0e4e"  # Thai, without its currency sign and digits
@@ -37,8 +37,9 @@ APOSTROPHES = "'\u2018\u2019\u02bc\uff07\u05f3\u05f4\u00b7"
 JOINERS = HYPHENS + APOSTROPHES + "_.:/@&+\uff3f\uff0e\uff1a\uff0f\uff20\uff06\uff0b"
 """Signs that hold the parts of an identifier or a compound together, one between two parts."""
 
-_MOST_CHARACTERS = 0x32000
-"""Beyond are only variation selectors, tags and private characters."""
+_LOOKED_AT = (range(0x3400), range(0xA000, 0xAC00), range(0xF900, 0x20000))
+"""Between and beyond are only ideographs, Hangul, selectors, tags and private characters: to look at those, too,
+takes each process a tenth of a second to start."""
 
 
 @cache
@@ -48,7 +49,7 @@ def word_characters() -> str:
     outside = {ord(char) for char in "_\uff3f" + APOSTROPHES}
     numbers = (
         code
-        for code in range(_MOST_CHARACTERS)
+        for code in chain.from_iterable(_LOOKED_AT)
         if code not in outside and _is_of_word(chr(code)) and not unspaced.match(chr(code))
     )
     return "".join(_ranges(numbers)) + re.escape(IGNORED)

@@ -20,7 +20,16 @@ def dimension(term: str) -> int:
     return int.from_bytes(digest, "big") % DIMENSIONS + 1
 
 
+def owner_dimension(owner_id: str | None) -> int:
+    """Return the number below 0 that stands among a passage's dimensions for its owner.
+
+    So the index itself keeps to an owner's passages, however many others have the words. Two owners who share one
+    cost each other time; whose a passage is, is looked at besides.
+    """
+    return -dimension("" if owner_id is None else f"owner {owner_id}")
+
+
 def sparsevec(weights: Mapping[int, float]) -> str:
     """Return weights by dimension as pgvector reads a ``sparsevec`` of DIMENSIONS."""
-    entries = ",".join(f"{at}:{weight:.6g}" for at, weight in sorted(weights.items()))
+    entries = ",".join(f"{at}:{weight:.5g}" for at, weight in sorted(weights.items()))
     return f"{{{entries}}}/{DIMENSIONS}"

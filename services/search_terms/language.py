@@ -5,7 +5,7 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-SAMPLE_CHARACTERS = 4_000
+SAMPLE_CHARACTERS = 2_000
 SAMPLED_PARTS = 8
 LEAST_LETTERS = 24
 """Bytes of letters in UTF-8: an ideograph says as much as three letters."""

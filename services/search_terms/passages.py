@@ -7,12 +7,14 @@ words are counted over about two chunks, and ``bm25.shares`` tells which of them
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import PurePath
 from typing import Protocol
 
 MAX_TOKENS = 256
 MAX_CHARACTERS = 4_096
 """However few tokens they make: a word that the model does not know is one token, however long."""
-MAX_TITLE = 300
+MAX_NAME = 300
+"""Code points of a title or heading that count."""
 
 
 class ChunkText(Protocol):
@@ -44,26 +46,32 @@ class Passage:
     texts: tuple[str, ...]
 
 
-def passages(chunks: Iterable[ChunkText], title: str | None) -> Iterator[Passage]:
-    """Join the chunks of a document, or of a batch of it, in the order of their indices, without overlap.
+def passages(chunks: Iterable[ChunkText], names: Sequence[str]) -> Iterator[Passage]:
+    """Join the chunks of a document in the order of their indices, without overlap.
 
-    A passage ends before the chunk that would make it too long, and where an index is missing. The same chunks
-    always give the same passages.
+    ``names`` are what the document is called: its words count in each passage. A passage ends before the chunk that
+    would make it too long, and where an index is missing. The same chunks always give the same passages.
     """
     taken: list[ChunkText] = []
     for chunk in chunks:
         if taken and not _fits(taken, chunk):
-            yield _passage(taken, title)
+            yield _passage(taken, names)
             taken = []
         taken.append(chunk)
     if taken:
-        yield _passage(taken, title)
+        yield _passage(taken, names)
 
 
-def texts_of(chunks: Sequence[ChunkText], title: str | None) -> tuple[str, ...]:
-    """Return the texts whose words count for chunks: their own, and once each the title and every heading."""
+def names_of_document(title: object, filename: str | None) -> tuple[str, ...]:
+    """Return what people look for a document by: the title that it gives itself, and its file's name."""
+    stem = PurePath(filename or "").stem
+    return tuple(dict.fromkeys(name for name in (title, stem) if isinstance(name, str) and name))
+
+
+def texts_of(chunks: Sequence[ChunkText], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the texts whose words count for chunks: their own, and once each name and every heading."""
     headings = chain.from_iterable(chunk.headings for chunk in chunks)
-    above = dict.fromkeys(text[:MAX_TITLE] for text in (title or "", *headings))
+    above = dict.fromkeys(text[:MAX_NAME] for text in (*names, *headings))
     return (*(chunk.text for chunk in chunks), *filter(None, above))
 
 
@@ -76,5 +84,5 @@ def _fits(taken: Sequence[ChunkText], chunk: ChunkText) -> bool:
     )
 
 
-def _passage(chunks: Sequence[ChunkText], title: str | None) -> Passage:
-    return Passage(chunks[0].index, chunks[-1].index, texts_of(chunks, title))
+def _passage(chunks: Sequence[ChunkText], names: Sequence[str]) -> Passage:
+    return Passage(chunks[0].index, chunks[-1].index, texts_of(chunks, names))

@@ -250,7 +250,9 @@ def test_no_search_is_answered_with_500(system: System, client: httpx.Client) ->
         {"query": st.text(max_size=80) | json_values},
         optional={
             "limit": st.integers() | json_values,
+            "mode": st.sampled_from(["hybrid", "semantic", "words"]) | json_values,
             "documentIds": st.lists(st.text(max_size=20)) | json_values,
+            "minCosine": st.floats() | json_values,
         },
     )
 

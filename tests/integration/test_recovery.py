@@ -50,6 +50,9 @@ def test_a_document_whose_workers_are_killed_midway_is_finished_by_the_next_ones
             follower.await_status(document_id, "embedded")
             assert follower.statuses(document_id) == STAGES
     assert_whole(own_system, embedding)
+    own_system.kill("embedder")  # by words nobody has to embed a query
+    hits = own_system.search("those who know it", mode="words", documentIds=[embedding])
+    assert {hit["documentId"] for hit in hits} == {embedding}
 
 
 def test_a_client_that_was_away_while_the_api_was_killed_misses_nothing(own_system: System) -> None:

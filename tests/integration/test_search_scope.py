@@ -20,6 +20,7 @@ from services.api.search.search import SearchRequest, search
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.vector_index import ensure_vector_index
+from services.search_terms.fusion import SearchMode
 
 pytestmark = pytest.mark.anyio
 
@@ -115,7 +116,7 @@ async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 async def found(
     engine: AsyncEngine, caller: Caller, vector: Vector, **wishes: object
 ) -> list[tuple[str, int]]:
-    request = SearchRequest.model_validate({"query": "anything", **wishes})
+    request = SearchRequest.model_validate({"query": "anything", "mode": "semantic", **wishes})
     result = await search(engine, caller, request, QueryEmbedding(model=MODEL, vector=vector.tolist()))
     assert [hit.score for hit in result.items] == sorted((hit.score for hit in result.items), reverse=True)
     assert result.model == MODEL
@@ -198,7 +199,7 @@ async def test_search_gives_what_looking_at_everything_gives(
 async def test_a_hit_says_where_it_stands(engine: AsyncEngine, fresh_database_url: str) -> None:
     vector = unit(np.ones(DIMENSIONS))
     await store(fresh_database_url, [Stored("only", 0, None, "text/plain", vector)])
-    request = SearchRequest(query="anything")
+    request = SearchRequest(query="anything", mode=SearchMode.SEMANTIC)
     result = await search(engine, LOCAL_USER, request, QueryEmbedding(model=MODEL, vector=vector.tolist()))
     (hit,) = result.items
     assert (hit.title, hit.headings, hit.filename) == ("A title", [], "only.x")

@@ -16,12 +16,14 @@ from contracts.events import LogEvent, StatusEvent
 from contracts.statuses import Status
 from services.api.access.caller import Caller
 from services.api.api_settings import ApiSettings
+from services.api.documents.catalog import read_document
 from services.api.documents.deletion import Deletion
+from services.api.recovery import outdated_terms
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.stalled import MAX_RESENDS, resend_stalled
 from services.api.recovery.sweeper import Sweeper
 from services.api.search import scope
-from services.api.search.search import SearchRequest, search
+from services.api.search.search import Hit, SearchRequest, search
 from services.lifecycle.attempts import open_next_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.document_statements import record_outcome
@@ -34,6 +36,8 @@ from services.runtime.database.vector_index import ensure_vector_index
 from services.runtime.database.vector_tables import vectors
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
+from services.search_terms.indexing import IndexedDocument
+from services.search_terms.terms import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -272,7 +276,43 @@ async def test_vectors_of_the_last_release_are_found_and_taken_over_and_those_th
         assert await connection.scalar(text("SELECT to_regclass('embeddings_hnsw_0123456789abcdef')")) is None
 
 
-def sweeper(engine: AsyncEngine, directory: Path, *, overlap_seconds: float) -> Sweeper:
+BEFORE_WORDS = "0010"
+
+
+async def test_documents_of_the_last_release_are_found_by_words_once_the_sweeper_has_read_them(
+    fresh_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(migrate, fresh_database_url, BEFORE_WORDS)
+    said = "UPDATE chunks SET text = 'Keepers calm their bees, and smoke number ' || index || ' is cool.'"
+    with psycopg.connect(fresh_database_url) as last_release:
+        for statement in (*OLD_DOCUMENT, said, OLD_EMBEDDINGS):
+            last_release.execute(statement)
+    await asyncio.to_thread(migrate, fresh_database_url)
+    engine = create_engine(fresh_database_url)
+    alice = Caller("alice", sees_all=False)
+
+    async def hits(**wishes: object) -> list[Hit]:
+        request = SearchRequest.model_validate({"query": "calms a bee", "limit": 100, **wishes})
+        return (await search(engine, alice, request, QUERY if request.needs_vector else None)).items
+
+    assert len(await hits()) == 30
+    assert await hits(mode="words") == []
+    sweeps = [sweeper(engine, tmp_path).update_terms() for _ in range(3)]
+    assert sum(await asyncio.gather(*sweeps)) >= 1
+    assert {hit.chunk_index for hit in await hits(mode="words")} == set(range(30))
+    assert len(await hits()) == 30
+    assert (await read_document(engine, alice, "old")).language == "en"
+    assert await sweeper(engine, tmp_path).update_terms() == 0
+    # What counts as a word has changed since: all is read again, and only once.
+    monkeypatch.setattr(outdated_terms, "VERSION", VERSION + 1)
+    monkeypatch.setattr(outdated_terms, "indexed", lambda *_: IndexedDocument("de", (), VERSION + 1))
+    assert await sweeper(engine, tmp_path).update_terms() == 1
+    assert await hits(mode="words") == []
+    assert await sweeper(engine, tmp_path).update_terms() == 0
+    await engine.dispose()
+
+
+def sweeper(engine: AsyncEngine, directory: Path, *, overlap_seconds: float = 0) -> Sweeper:
     reporter = StatusReporter(Recorder(), "api")
     deletion = Deletion(engine, ObjectStore(directory.as_uri()), reporter.publisher)
     settings = ApiSettings(upgrade_overlap_seconds=overlap_seconds)

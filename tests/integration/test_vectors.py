@@ -25,6 +25,7 @@ from services.lifecycle.vector_statements import remove_unused_vectors, take_ove
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
+from services.search_terms.indexing import IndexedDocument
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,14 @@ async def parsed(
         await connection.execute(insert(documents).values({**row, **times}))
         batching = Batching(len(chunks), len(chunks))
         assert await store_parsed(
-            connection, attempt, chunks, page_count=None, batching=batching, details={}, started_at=now
+            connection,
+            attempt,
+            chunks,
+            IndexedDocument(None, ()),
+            page_count=None,
+            batching=batching,
+            details={},
+            started_at=now,
         )
     return attempt
 

@@ -1,13 +1,12 @@
 """Reads of documents and chunks; each answer and its position come from one snapshot of the database."""
 
 import base64
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Select, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.statuses import Status
 from contracts.wire import DocumentId, Timestamp
@@ -24,6 +23,7 @@ from services.api.documents.views import (
 )
 from services.api.projection.projection_position import read_position
 from services.api.refusals import Invalid, NotFound
+from services.runtime.database.engine import snapshot
 from services.runtime.database.tables import IS_ALIVE, chunks, documents
 
 _CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
@@ -33,15 +33,6 @@ class NoSuchDocument(NotFound):
     """No such document, or another owner's."""
 
     detail = "There is no such document."
-
-
-@asynccontextmanager
-async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Open a read-only transaction that sees one moment, so that rows and position belong together."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with connection.begin():
-            yield connection
 
 
 async def list_documents(

@@ -4,22 +4,30 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 
 from contracts.statuses import SENTENCES, TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
 from services.lifecycle.document_attempt import DocumentAttempt
-from services.runtime.database.tables import documents
+from services.runtime.database.tables import attempts, documents
 
 Json = dict[str, JsonValue]
 
+_LANGUAGE = (
+    select(attempts.c.language)
+    .where(attempts.c.document_id == documents.c.document_id, attempts.c.attempt == documents.c.attempt)
+    .scalar_subquery()
+    .label("language")
+)
+
 COLUMNS = [
-    documents.c[name]
+    _LANGUAGE,
+    *(documents.c[name]
     for name in (
         "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
         "page_count", "chunk_count", "embedded_count", "error", "created_at", "updated_at", "stages",
         "status_attempt", "attempted_at",
-    )
+    )),
 ]  # fmt: skip
 
 
@@ -44,6 +52,7 @@ class DocumentView(WireModel):
     status: Status
     message: str
     attempt: int
+    language: str | None
     page_count: int | None
     chunk_count: int | None
     embedded_count: int | None
@@ -100,6 +109,7 @@ def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> Docu
         sha256=sha256,
         owner_id=attempt.owner_id,
         attempt=attempt.attempt,
+        language=None,
         created_at=now,
         **_just_begun(now),
     )

@@ -36,14 +36,33 @@ export function startSearch() {
 
 function result(item) {
   const name = item.filename || item.documentId;
-  const score = element("span", { class: "score", text: Number(item.score).toFixed(2), title: "Cosine similarity" });
+  const score = element("span", { class: "score", text: Number(item.score).toFixed(2), title: sides(item) });
   const head = element("div", { class: "head" }, element("h3", { class: "name", text: name, title: name }), score);
   const pages = element("p", { class: "meta", text: pagesOf(item.pageStart, item.pageEnd) });
-  const text = element("p", { class: "text", text: item.text });
+  const text = element("p", { class: "text" }, ...marked(item));
   const root = element("li", { class: "card result" }, head, pages, text);
   root.dataset.documentId = item.documentId;
   if (item.text.length > LONG) root.append(whole(text));
   return root;
+}
+
+// What the score is made of, where the server tells.
+function sides(item) {
+  const near = typeof item.cosine === "number" ? `Cosine similarity ${item.cosine.toFixed(2)}` : "";
+  const words = typeof item.words === "number" ? `words ${item.words.toFixed(1)}` : "";
+  return [near, words].filter(Boolean).join(", ");
+}
+
+// Offsets count code points, and strings are made of UTF-16.
+function marked({ text, highlights = [] }) {
+  const points = Array.from(text);
+  const parts = [];
+  let end = 0;
+  for (const [start, stop] of highlights) {
+    parts.push(points.slice(end, start).join(""), element("mark", { text: points.slice(start, stop).join("") }));
+    end = stop;
+  }
+  return [...parts, points.slice(end).join("")];
 }
 
 function whole(text) {

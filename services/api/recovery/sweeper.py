@@ -19,7 +19,9 @@ from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
 from services.api.recovery.lost_log import LostLog
+from services.api.recovery.outdated_terms import update_outdated_terms
 from services.api.recovery.stalled import resend_stalled
+from services.api.search.term_counting import forget_views, recount_view
 from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.outcome import publish_outcome
@@ -80,6 +82,8 @@ class Sweeper:
                 self.forget_owners,
                 self.remove_vectors,
                 self.take_over_embeddings,
+                self.update_terms,
+                self.recount_terms,
             ):
                 await run_step("sweeper", step)
             await self._rest(self.settings.sweep_seconds if has_resumed else AGAIN_SECONDS)
@@ -175,6 +179,20 @@ class Sweeper:
             await drop_old_indexes(self.engine)
         return count
 
+    async def update_terms(self) -> int:
+        """Count the words of documents that are found by none, or by those of an older release; their number."""
+        return await _repeat(partial(update_outdated_terms, self.engine))
+
+    async def recount_terms(self) -> int:
+        """Count again how frequent words are where that is searched; return the number of views."""
+        async with self.engine.begin() as connection:
+            await forget_views(connection)
+        return await _repeat(self._recount_view)
+
+    async def _recount_view(self) -> bool:
+        async with self.engine.begin() as connection:
+            return await recount_view(connection)
+
     async def _in_batches(self, step: Callable[[AsyncConnection], Awaitable[int]]) -> int:
         """Repeat a step until it finds less than a batch, or has had its share of time."""
         clock = asyncio.get_running_loop().time
@@ -190,6 +208,15 @@ class Sweeper:
         async with self.engine.connect() as connection:
             # At random: a batch of rows of which none can be helped must not keep all others waiting.
             return list((await connection.execute(query.order_by(func.random()).limit(BATCH))).all())
+
+
+async def _repeat(step: Callable[[], Awaitable[bool]]) -> int:
+    """Repeat a step until it finds nothing to do, or has had its share of time; return how often it did."""
+    clock = asyncio.get_running_loop().time
+    until, total = clock() + BATCHES_SECONDS, 0
+    while clock() < until and await step():
+        total += 1
+    return total
 
 
 def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":

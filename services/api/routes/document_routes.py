@@ -129,9 +129,9 @@ async def delete(
 async def find(
     who: AnyCaller, embedder: QueryEmbedderDep, engine: EngineDep, wanted: SearchRequest
 ) -> SearchResult:
-    """Find the chunks nearest to a query."""
-    query = await embedder.embed(wanted.query)
-    return await search(engine, who, wanted, query)
+    """Find the chunks that fit a query best, by its meaning and by its words."""
+    embedding = await embedder.embed(wanted.query) if wanted.needs_vector else None
+    return await search(engine, who, wanted, embedding)
 
 
 def _ended_attempt(document: DocumentView) -> int:

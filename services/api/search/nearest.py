@@ -1,4 +1,4 @@
-"""Finds the chunks nearest to a query, in three ways: exactly, by the index, or because they quote it."""
+"""Finds the chunks nearest to a query: exactly, or by the index."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -26,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
 from services.api.search.scope import Scope
-from services.runtime.database.tables import attempts, chunks, documents
+from services.runtime.database.tables import documents
 from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
 from services.runtime.database.vector_tables import embeddings, vectors
 
@@ -48,7 +49,6 @@ _EXACTLY = "; ".join(
 )
 """What may be shown is little of the table: it is to be found by the documents, whatever the statistics say."""
 
-_SIMPLE: ColumnElement[str] = literal_column("'simple'")
 _NOBODY: ColumnElement[str] = literal_column("''")
 _KEY = (embeddings.c.document_id, embeddings.c.attempt, embeddings.c.index)
 _VECTOR = vectors.c.vector_id == embeddings.c.vector_id
@@ -57,28 +57,31 @@ _IS_OLD = and_(embeddings.c.vector_id.is_(None), embeddings.c.embedding.is_not(N
 _SHOWN = and_(
     documents.c.document_id == embeddings.c.document_id, documents.c.visible_attempt == embeddings.c.attempt
 )
-_COLUMNS = (
-    chunks.c.document_id,
-    documents.c.filename,
-    attempts.c.details["title"].astext.label("title"),
-    chunks.c.index.label("chunk_index"),
-    chunks.c.text,
-    chunks.c.headings,
-    chunks.c.page_start,
-    chunks.c.page_end,
-)
-_ATTEMPT = and_(attempts.c.document_id == chunks.c.document_id, attempts.c.attempt == chunks.c.attempt)
+
+_COSINES = """
+SELECT e.document_id, e.index AS chunk_index, 1 - coalesce(
+    v.embedding::halfvec({dimensions}) <=> CAST(:query AS halfvec({dimensions})),
+    e.embedding::vector({dimensions}) <=> CAST(:query AS vector({dimensions}))
+  ) AS cosine
+FROM unnest(CAST(:document_ids AS text[]), CAST(:attempts AS int[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
+  AS span (document_id, attempt, first, last)
+JOIN embeddings e
+  ON e.document_id = span.document_id AND e.attempt = span.attempt AND e.index BETWEEN span.first AND span.last
+LEFT JOIN vectors v ON v.vector_id = e.vector_id
+WHERE e.model = :model
+"""
 
 
 async def nearest(
-    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int
+    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int, *, is_few: bool
 ) -> Sequence[Row[Any]]:
     """Return the ``limit`` chunks of the scope that are nearest to a query, or all that there are, nearest first.
 
-    Never fewer than exist: an index is scanned only so far, and what it does not reach, because nearer chunks of
+    Of each its document, attempt and index, and its cosine. ``is_few`` where the chunks of the scope are few. Never
+    fewer than exist: an index is scanned only so far, and what it does not reach, because nearer chunks of
     others stand before it, is found by looking at all that may be shown.
     """
-    if len(query.vector) <= MAX_INDEXED_DIMENSIONS and not await scope.has_few_chunks(connection):
+    if len(query.vector) <= MAX_INDEXED_DIMENSIONS and not is_few:
         await connection.exec_driver_sql(_BY_INDEX)
         found = await _nearest_by_index(connection, scope, query, limit)
         if len(found) == limit:
@@ -88,12 +91,17 @@ async def nearest(
     return rows
 
 
-async def quoting(
-    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, words: str, limit: int
-) -> Sequence[Row[Any]]:
-    """Return the chunks in which the words stand in a row, nearest first."""
-    rows: Sequence[Row[Any]] = (await connection.execute(_quoting(scope, query, words, limit))).all()
-    return rows
+async def cosines_of(
+    connection: AsyncConnection, query: QueryEmbedding, spans: Sequence[tuple[str, int, int, int]]
+) -> dict[tuple[str, int], float]:
+    """Return the cosines of chunks, by document and index; spans are of a document, an attempt, first and last."""
+    if not spans:
+        return {}
+    document_ids, attempts, firsts, lasts = map(list, zip(*spans, strict=True))
+    values = {"document_ids": document_ids, "attempts": attempts, "firsts": firsts, "lasts": lasts}
+    statement = text(_COSINES.format(dimensions=len(query.vector)))
+    rows = await connection.execute(statement, {**values, "query": str(query.vector), "model": query.model})
+    return {(row.document_id, row.chunk_index): row.cosine for row in rows}
 
 
 async def _nearest_by_index(
@@ -122,7 +130,7 @@ def _by_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
         .limit(limit)
         .subquery("best")
     )
-    return _of_chunks(best).order_by(best.c.distance)
+    return _best(best)
 
 
 def _owned(scope: Scope) -> tuple[ColumnElement[bool], ...]:
@@ -144,7 +152,7 @@ def _by_old_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any
         .limit(limit)
         .subquery("best")
     )
-    return _of_chunks(best).order_by(best.c.distance)
+    return _best(best)
 
 
 def _exactly(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
@@ -172,36 +180,12 @@ def _exactly(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
     old = select(*key, shown.c.distance).where(shown.c.vector_id.is_(None))
     both = union_all(of_texts, old).subquery("both")
     best = select(both).order_by(both.c.distance).limit(limit).subquery("best")
-    return _of_chunks(best).order_by(best.c.distance)
+    return _best(best)
 
 
-def _quoting(scope: Scope, query: QueryEmbedding, words: str, limit: int) -> Select[Any]:
-    """Materialised, so that the few rows are sorted, and not the vector index scanned for a word."""
-    has_words = func.to_tsvector(_SIMPLE, chunks.c.text).op("@@")(func.phraseto_tsquery(_SIMPLE, words))
-    found = select(*(chunks.c[column.name] for column in _KEY)).where(has_words)
-    quoting = found.cte("quoting").prefix_with("MATERIALIZED")
-    best = (
-        select(*_KEY, _any_distance(query).label("distance"))
-        .select_from(quoting)
-        .join(embeddings, and_(*(embeddings.c[column.name] == quoting.c[column.name] for column in _KEY)))
-        .join(vectors, _VECTOR, isouter=True)
-        .join(documents, _SHOWN)
-        .where(embeddings.c.model == query.model, *scope.conditions)
-        .order_by("distance")
-        .limit(limit)
-        .subquery("best")
-    )
-    return _of_chunks(best).order_by(best.c.distance)
-
-
-def _of_chunks(best: Subquery) -> Select[Any]:
-    return (
-        select(*_COLUMNS, (1 - best.c.distance).label("cosine"))
-        .select_from(best)
-        .join(chunks, and_(*(chunks.c[column.name] == best.c[column.name] for column in _KEY)))
-        .join(documents, documents.c.document_id == chunks.c.document_id)
-        .join(attempts, _ATTEMPT)
-    )
+def _best(best: Subquery) -> Select[Any]:
+    key = best.c.document_id, best.c.attempt, best.c.index.label("chunk_index")
+    return select(*key, (1 - best.c.distance).label("cosine")).order_by(best.c.distance)
 
 
 def _distance(query: QueryEmbedding) -> ColumnElement[float]:
@@ -212,10 +196,6 @@ def _distance(query: QueryEmbedding) -> ColumnElement[float]:
 def _old_distance(query: QueryEmbedding) -> ColumnElement[float]:
     """Return the cosine distance as the last release's index has it."""
     return _cosine_distance(embeddings.c.embedding, query, Vector(len(query.vector)))
-
-
-def _any_distance(query: QueryEmbedding) -> ColumnElement[float]:
-    return func.coalesce(_distance(query), _old_distance(query), type_=Float())
 
 
 def _cosine_distance(

@@ -1,19 +1,22 @@
 """A search: what is asked, what is answered, and how the hits come into one order."""
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.commands import QueryEmbedding
 from contracts.wire import DocumentId, WireModel
 from services.api.access.caller import Caller
-from services.api.search.nearest import nearest, quoting
+from services.api.search.candidates import Candidates, find_candidates
+from services.api.search.found_chunks import ChunkKey, FoundChunk, read_chunks, shares_of
+from services.api.search.matching import WordQuery, read_query
 from services.api.search.scope import Scope
-
-QUOTATION_WORDS = 4
+from services.api.search.term_views import TermView, want_counted
+from services.runtime.database.engine import snapshot
+from services.search_terms.fusion import Ranking, ScoredCandidate, SearchMode
 
 FileType = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 """A media type, ``image/*`` or a file ending, as in lists and streams."""
@@ -24,7 +27,10 @@ def _without_nul(query: str) -> str:
 
 
 class SearchRequest(WireModel):
-    """A search: the query, and where to look."""
+    """A search: the query, what to go by, and where to look.
+
+    ``min_cosine`` leaves out hits that are less near and hold no word of the query.
+    """
 
     query: Annotated[
         str,
@@ -32,20 +38,28 @@ class SearchRequest(WireModel):
         AfterValidator(_without_nul),
     ]
     limit: Annotated[int, Field(ge=1, le=100)] = 10
+    mode: SearchMode = SearchMode.HYBRID
     document_ids: Annotated[list[DocumentId], Field(max_length=1000)] | None = None
     file_type: list[FileType] | FileType | None = None
+    min_cosine: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
 
     @property
     def file_types(self) -> list[str] | None:
         """The wanted file types; None for all."""
         return [self.file_type] if isinstance(self.file_type, str) else self.file_type
 
+    @property
+    def needs_vector(self) -> bool:
+        """True where the query has to be embedded."""
+        return self.mode is not SearchMode.WORDS
+
 
 class Hit(WireModel):
-    """A chunk; ``cosine`` is that of its embedding and the query's, -1 to 1; hits are ordered by ``score``.
+    """A chunk; hits are ordered by ``score``, 0 to 1.
 
-    The score is the cosine, and 0 where that is less. Where the query's own words stand in a row in the chunk, that
-    passage counts for it: its score is 1.
+    ``cosine`` is that of its embedding and the query's, -1 to 1, and ``words`` its share of the BM25 of its
+    passage; each is null where the mode does not go by it. ``highlights`` are where words of the query stand in
+    ``text``: from the first code point to behind the last.
     """
 
     document_id: str
@@ -57,56 +71,80 @@ class Hit(WireModel):
     page_start: int | None
     page_end: int | None
     score: float
-    cosine: float
+    cosine: float | None
+    words: float | None
+    highlights: list[tuple[int, int]]
 
 
 class SearchResult(WireModel):
-    """The hits, best first, and the model whose vectors were compared."""
+    """The hits, best first; what they were found by, and the model whose vectors were compared, if any were."""
 
-    model: str
+    mode: SearchMode
+    model: str | None
     items: list[Hit]
 
 
 async def search(
-    engine: AsyncEngine, caller: Caller, request: SearchRequest, query: QueryEmbedding
+    engine: AsyncEngine, caller: Caller, request: SearchRequest, embedding: QueryEmbedding | None
 ) -> SearchResult:
-    """Return the chunks nearest to ``query`` among the documents that are embedded and visible to the caller.
+    """Return the chunks that fit best, of the documents that are embedded and visible to the caller.
 
-    Chunks that have the query's words in a row come first, the nearest of them before the others: whoever quotes a
-    sentence means the place where it stands, and a sentence is now and then nearer to another text than to the
-    chunk around it.
+    ``embedding`` is the query's; None where the mode needs none.
     """
-    scope = Scope(caller, request.document_ids, request.file_types)
-    async with engine.begin() as connection:
-        hits = await _quotations(connection, scope, request, query)
-        if len(hits) < request.limit:
-            found = await nearest(connection, scope, query, request.limit)
-            hits = list(_without_repeats([*hits, *(_hit(row) for row in found)]))
-    return SearchResult(model=query.model, items=hits[: request.limit])
+    scope, view = Scope(caller, request.document_ids, request.file_types), TermView(caller)
+    async with snapshot(engine) as connection:
+        words = await read_query(connection, view, request.query)
+        found = await find_candidates(connection, scope, request.mode, request.limit, words, embedding)
+        ranking = Ranking(
+            found.candidates,
+            request.mode,
+            per_side=found.per_side,
+            limit=request.limit,
+            min_cosine=request.min_cosine,
+        )
+        chunks = await _settle(connection, ranking, found, words, request.limit)
+        best = ranking.best()
+        missing = [found.spans[one.candidate.key] for one in best if one.candidate.key not in chunks]
+        chunks |= await read_chunks(connection, missing)
+    if words.is_view_wanted:
+        await want_counted(engine, view)
+    hits = await asyncio.to_thread(_hits, best, chunks, words)
+    return SearchResult(mode=request.mode, model=embedding.model if embedding else None, items=hits)
 
 
-def is_quotation(query: str) -> bool:
-    """Return whether a query is long enough for its words to be looked for in a row."""
-    return len(query.split()) >= QUOTATION_WORDS
+async def _settle(
+    connection: AsyncConnection, ranking: Ranking, found: Candidates, words: WordQuery, limit: int
+) -> dict[ChunkKey, FoundChunk]:
+    """Find out which chunks of the best passages have the words; return the chunks that were read."""
+    chunks: dict[ChunkKey, FoundChunk] = {}
+    while undecided := ranking.undecided(limit):
+        matches = {found.matches[one.key] for one in undecided}
+        spans = [(match.document_id, match.attempt, match.first, match.last) for match in matches]
+        read = await read_chunks(connection, spans)
+        # In a thread: a hundred hits take a twentieth of a second, in which all streams would stand still.
+        shares = await asyncio.to_thread(shares_of, matches, read, words.terms)
+        # A chunk that is gone by now has none.
+        ranking.settle({one.key: 0.0 for one in undecided} | shares)
+        chunks |= read
+    return chunks
 
 
-async def _quotations(
-    connection: AsyncConnection, scope: Scope, request: SearchRequest, query: QueryEmbedding
-) -> list[Hit]:
-    if not is_quotation(request.query):
-        return []
-    rows = await quoting(connection, scope, query, request.query, request.limit)
-    return [_hit(row, score=1.0) for row in rows]
+def _hits(best: Sequence[ScoredCandidate], chunks: dict[ChunkKey, FoundChunk], words: WordQuery) -> list[Hit]:
+    return [_hit(one, chunks[one.candidate.key], words) for one in best if one.candidate.key in chunks]
 
 
-def _hit(row: Row[Any], score: float | None = None) -> Hit:
-    return Hit(**row._mapping, score=max(row.cosine, 0.0) if score is None else score)
-
-
-def _without_repeats(hits: Sequence[Hit]) -> Iterator[Hit]:
-    seen: set[tuple[str, int]] = set()
-    for hit in hits:
-        key = hit.document_id, hit.chunk_index
-        if key not in seen:
-            seen.add(key)
-            yield hit
+def _hit(scored: ScoredCandidate, chunk: FoundChunk, words: WordQuery) -> Hit:
+    return Hit(
+        document_id=chunk.document_id,
+        filename=chunk.filename,
+        title=chunk.title,
+        chunk_index=chunk.index,
+        text=chunk.text,
+        headings=chunk.headings,
+        page_start=chunk.page_start,
+        page_end=chunk.page_end,
+        score=scored.score,
+        cosine=scored.candidate.cosine,
+        words=scored.candidate.words,
+        highlights=chunk.highlights(words.terms),
+    )

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.events import StatusEvent
 from contracts.statuses import TERMINAL
-from services.api.documents.catalog import snapshot
 from services.api.log.position import Position
 from services.api.projection.projection_position import read_position
 from services.api.stream.filters import View
 from services.api.stream.sse import encode_event
+from services.runtime.database.engine import snapshot
 from services.runtime.database.tables import IS_ALIVE, documents
 
 ENCODED_AT_ONCE = 100

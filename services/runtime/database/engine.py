@@ -2,16 +2,19 @@
 
 import math
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 
 from pgvector.psycopg.vector import register_vector_info
-from psycopg import AsyncConnection, OperationalError, ProgrammingError
+from psycopg import AsyncConnection as PsycopgConnection
+from psycopg import OperationalError, ProgrammingError
 from psycopg.types import TypeInfo
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.runtime.database.embedded_address import embedded_url
@@ -67,6 +70,15 @@ def autocommit(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+@asynccontextmanager
+async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a read-only transaction that sees one moment, so that what it reads belongs together."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        async with connection.begin():
+            yield connection
+
+
 def _ask_rested_connections(engine: Engine) -> None:
     """Ping a connection that has rested, before it is used.
 
@@ -88,7 +100,7 @@ def _ask_rested_connections(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-async def _register(connection: AsyncConnection) -> None:
+async def _register(connection: PsycopgConnection) -> None:
     try:
         # Not all of pgvector's types, of which each costs three answers: those are half a minute of a slow server.
         register_vector_info(connection, await TypeInfo.fetch(connection, "vector"))

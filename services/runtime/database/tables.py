@@ -127,8 +127,11 @@ attempts = Table(
     _moment("started_at", nullable=False),
     Column("parsed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _moment("embedding_started_at"),
+    Column("language", Text),  # ISO 639-1; null where it is not sure
+    Column("terms_version", Integer, nullable=False, server_default="0"),  # of its passages; 0: it has none
     PrimaryKeyConstraint("document_id", "attempt"),
     ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
+    Index("attempts_terms_version", "terms_version"),
 )
 
 chunks = Table(
@@ -147,6 +150,7 @@ chunks = Table(
     ForeignKeyConstraint(
         ["document_id", "attempt"], ["attempts.document_id", "attempts.attempt"], ondelete="CASCADE"
     ),
+    # Of the last release, whose search looks for quotations; the next one drops it.
     Index("chunks_words", text("to_tsvector('simple', text)"), postgresql_using="gin"),
 )
 

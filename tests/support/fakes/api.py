@@ -63,6 +63,7 @@ class FakeApi:
     ready: bool = True
     received: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    searched: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.documents = FakeDocuments(self.log)
@@ -157,17 +158,23 @@ class FakeApi:
 
     async def _search(self, request: Request) -> Response:
         body = await request.json()
+        self.searched.append(body)
         wanted = body.get("documentIds")
         found = [key for key in self.documents.found(body["query"]) if not wanted or key in wanted]
-        items = [self._hit(key, rank) for rank, key in enumerate(found[: body.get("limit", 10)])]
-        return JSONResponse({"items": items})
+        items = [
+            self._hit(key, rank, body["query"]) for rank, key in enumerate(found[: body.get("limit", 10)])
+        ]
+        return JSONResponse({"mode": body.get("mode", "hybrid"), "model": "fake", "items": items})
 
-    def _hit(self, document_id: str, rank: int) -> dict[str, Any]:
+    def _hit(self, document_id: str, rank: int, query: str) -> dict[str, Any]:
+        text = text_of(self.documents.contents[document_id])[:2000]
+        start = text.lower().find(query.lower())
         return {
             "documentId": document_id,
             "filename": self.documents.by_id[document_id]["filename"],
             "chunkIndex": rank % CHUNKS,
-            "text": text_of(self.documents.contents[document_id])[:2000],
+            "text": text,
+            "highlights": [[start, start + len(query)]] if start >= 0 else [],
             "pageStart": 1,
             "pageEnd": 1 + rank % 2,
             "score": 0.93 / (rank + 1),

@@ -31,6 +31,16 @@ def test_a_search_can_be_limited_to_documents(stagecast: Stagecast, note: Path) 
     assert stagecast("search", "lantern", "--document", "another").lines == []
 
 
+def test_a_search_by_words_alone_says_so_and_a_mode_that_is_none_is_wrong_use(
+    stagecast: Stagecast, note: Path, fake: Running
+) -> None:
+    stagecast("upload", note)
+
+    assert stagecast("search", "lantern", "--mode", "words").lines != []
+    assert fake.api.searched[-1] == {"query": "lantern", "limit": 10, "mode": "words"}
+    assert stagecast("search", "lantern", "--mode", "magic").status == 2
+
+
 def test_a_status_is_reported_with_its_metadata(stagecast: Stagecast, fake: Running) -> None:
     told = ["--message", "Done.", "--metadata", '{"filename": "x.pdf"}', "--key", fake.api_key]
 

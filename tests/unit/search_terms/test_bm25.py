@@ -10,6 +10,7 @@ from services.search_terms.bm25 import (
     K1,
     MAX_ENTRIES,
     MAX_QUERY_TERMS,
+    USUAL_LENGTH,
     B,
     QueryTerms,
     Statistics,
@@ -18,7 +19,6 @@ from services.search_terms.bm25 import (
     passage_weights,
     query_dimensions,
     query_terms,
-    reweighted,
     shares,
 )
 from services.search_terms.dimensions import DIMENSIONS, dimension, sparsevec
@@ -27,12 +27,11 @@ from services.search_terms.terms import TermCounts, count_terms, query_words
 QUICK = settings(max_examples=50, deadline=None)
 
 LENGTHS = st.integers(1, 2000)
-AVERAGES = st.floats(1, 1000)
 COUNTS = st.dictionaries(st.text("abc", min_size=2).map("s".__add__), st.integers(1, 500), min_size=1)
 
 
 def statistics(passage_count: int = 1000, **frequencies: int) -> Statistics:
-    return Statistics(passage_count, 150.0, {dimension(f"s{stem}"): n for stem, n in frequencies.items()})
+    return Statistics(passage_count, {dimension(f"s{stem}"): n for stem, n in frequencies.items()})
 
 
 def product(query: QueryTerms, passage: dict[int, float]) -> float:
@@ -61,48 +60,26 @@ def test_weights_are_written_as_pgvector_reads_them() -> None:
 def test_the_inner_product_is_bm25() -> None:
     counted = count_terms(["bee bee honey wasp"], "en")
     found = query_terms(query_words("bee honey", []), statistics(bee=10, honey=200))
-    damping = K1 * (1 - B + B * counted.length / 150)
+    damping = K1 * (1 - B + B * counted.length / USUAL_LENGTH)
     expected = sum(
         math.log(1 + (1000 - n + 0.5) / (n + 0.5)) * count * (K1 + 1) / (count + damping)
         for n, count in ((10, 2), (200, 1))
     )
-    assert product(found, passage_weights(counted, 150.0)) == pytest.approx(expected)
+    assert product(found, passage_weights(counted)) == pytest.approx(expected)
 
 
 @QUICK
-@given(COUNTS, LENGTHS, AVERAGES)
-def test_more_of_a_word_weighs_more_within_a_bound(
-    counts: dict[str, int], length: int, average: float
-) -> None:
-    weights = passage_weights(TermCounts(counts, length), average)
-    more = passage_weights(TermCounts({term: n + 1 for term, n in counts.items()}, length), average)
+@given(COUNTS, LENGTHS)
+def test_more_of_a_word_weighs_more_within_a_bound(counts: dict[str, int], length: int) -> None:
+    weights = passage_weights(TermCounts(counts, length))
+    more = passage_weights(TermCounts({term: n + 1 for term, n in counts.items()}, length))
     assert all(0 < weights[at] < more[at] < K1 + 1 for at in weights)
-
-
-@QUICK
-@given(COUNTS, LENGTHS, AVERAGES, AVERAGES)
-def test_weights_for_another_average_follow_from_those_that_are_stored(
-    counts: dict[str, int], length: int, before: float, after: float
-) -> None:
-    counted = TermCounts(counts, length)
-    again = reweighted(passage_weights(counted, before), length, before, after)
-    assert again == pytest.approx(passage_weights(counted, after), rel=1e-6)
-
-
-@QUICK
-@given(st.integers(1, 400), st.integers(1, 50), st.floats(0.9, 1.1))
-def test_an_average_that_moves_a_tenth_moves_no_weight_by_a_twentieth(
-    length: int, count: int, moved: float
-) -> None:
-    counted = TermCounts({"sa": count}, length)
-    (was,), (now,) = (passage_weights(counted, at).values() for at in (160.0, 160.0 * moved))
-    assert now == pytest.approx(was, rel=0.05)
 
 
 def test_a_passage_of_more_terms_than_can_be_indexed_keeps_identifiers_and_stems() -> None:
     counts = {f"b{n}": 9 for n in range(900)} | {f"w{n}": 1 for n in range(300)}
     counts |= {f"s{n}": 1 for n in range(300)} | {"ierr_conn_reset": 1}
-    weights = passage_weights(TermCounts(counts, 1500), 150.0)
+    weights = passage_weights(TermCounts(counts, 1500))
     assert len(weights) == MAX_ENTRIES
     assert all(dimension(term) in weights for term in counts if term[0] in "isw")
 
@@ -115,14 +92,12 @@ def test_what_fewer_passages_have_weighs_more_and_nothing_weighs_nothing(count: 
 
 def test_the_form_that_was_asked_for_comes_before_others_of_its_word() -> None:
     query = query_terms(query_words("running", ["en"]), statistics(run=10))
-    running, runs, none = (
-        passage_weights(count_terms([text], "en"), 150.0) for text in ("running", "runs", "x")
-    )
+    running, runs, none = (passage_weights(count_terms([text], "en")) for text in ("running", "runs", "x"))
     assert product(query, running) > product(query, runs) > product(query, none) == 0
 
 
 def test_an_exact_word_counts_no_more_because_more_languages_are_searched() -> None:
-    passage = passage_weights(count_terms(["running"], "en"), 150.0)
+    passage = passage_weights(count_terms(["running"], "en"))
     few, many = (
         query_terms(query_words("running", languages), statistics(run=10))
         for languages in (["en"], ["en", "de", "fr", "nl"])
@@ -153,7 +128,7 @@ def test_a_word_that_no_passage_has_leaves_no_other_out() -> None:
 
 def test_of_a_query_of_a_whole_page_the_rarest_words_count() -> None:
     words = [f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(600)]
-    known = Statistics(10**6, 150.0, {dimension(f"s{word}"): 10 + n for n, word in enumerate(words)})
+    known = Statistics(10**6, {dimension(f"s{word}"): 10 + n for n, word in enumerate(words)})
     weights = query_terms(query_words(" ".join(words), []), known).weights
     assert MAX_QUERY_TERMS <= len(weights) < MAX_QUERY_TERMS + 10
     assert f"s{words[0]}" in weights
@@ -161,9 +136,9 @@ def test_of_a_query_of_a_whole_page_the_rarest_words_count() -> None:
 
 
 def test_a_query_without_words_finds_nothing_and_fails_nothing() -> None:
-    query = query_terms(query_words("?! …", ["en"]), Statistics(0, 0.0, {}))
+    query = query_terms(query_words("?! …", ["en"]), Statistics(0, {}))
     assert query.vector == {}
-    assert essential_dimensions(query, Statistics(0, 0.0, {}), 100) == []
+    assert essential_dimensions(query, Statistics(0, {}), 100) == []
     assert shares(query, [count_terms(["x"], None)]) == [0.0]
 
 

@@ -1,10 +1,12 @@
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.search_terms.fusion import Candidate, SearchMode, fused
+from services.search_terms.fusion import Candidate, Ranking, ScoredCandidate, SearchMode
 
 QUICK = settings(max_examples=50, deadline=None)
 
@@ -23,6 +25,23 @@ CANDIDATES = st.lists(
 
 def chunk(index: int, cosine: float | None, words: float | None) -> Candidate:
     return Candidate("d", index, cosine, words)
+
+
+def fused(
+    candidates: Sequence[Candidate],
+    mode: SearchMode,
+    *,
+    per_side: int,
+    limit: int,
+    min_cosine: float | None = None,
+    shares: Callable[[Candidate], float] = lambda _: 1.0,
+    at_once: int = 3,
+) -> list[ScoredCandidate]:
+    """The order, where chunks have such shares of their passages' words."""
+    ranking = Ranking(candidates, mode, per_side=per_side, limit=limit, min_cosine=min_cosine)
+    while undecided := ranking.undecided(at_once):
+        ranking.settle({one.key: shares(one) for one in undecided})
+    return ranking.best()
 
 
 def order(candidates: list[Candidate], mode: SearchMode = SearchMode.HYBRID, **wanted: float) -> list[int]:
@@ -131,3 +150,41 @@ def test_who_is_better_on_both_sides_never_comes_later(candidates: list[Candidat
         for other in candidates:
             if (one.cosine or 0) > (other.cosine or 0) and (one.words or 0) >= (other.words or 0):
                 assert place[one] < place[other]
+
+
+@QUICK
+@given(CANDIDATES, MODES, st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.randoms())
+def test_shares_that_are_asked_for_only_where_they_matter_give_the_order_that_all_of_them_give(
+    candidates: list[Candidate], mode: SearchMode, per_side: int, limit: int, at_once: int, dice: Random
+) -> None:
+    shares = {one: dice.choice((0.0, dice.random(), 1.0)) for one in candidates}
+    few, all_of_them = (
+        fused(candidates, mode, per_side=per_side, limit=limit, shares=shares.__getitem__, at_once=count)
+        for count in (at_once, 1000)
+    )
+    assert few == all_of_them
+
+
+def test_no_share_is_asked_for_that_can_change_nothing() -> None:
+    candidates = [chunk(n, 0.5, 100.0 - n) for n in range(50)]
+    ranking = Ranking(candidates, SearchMode.WORDS, per_side=50, limit=2)
+    assert [one.chunk_index for one in ranking.undecided(4)] == [0, 1, 2, 3]
+    ranking.settle({("d", n): 1.0 for n in range(4)})
+    assert ranking.undecided(4) == []
+
+
+def test_a_chunk_without_a_word_of_its_passages_is_no_hit_by_words_and_else_has_none_of_them() -> None:
+    neighbours = [chunk(0, 0.4, 8.0), chunk(1, 0.5, 8.0)]
+    shares = {0: 1.0, 1: 0.0}
+    for mode, expected in ((SearchMode.WORDS, [(0, 8.0)]), (SearchMode.HYBRID, [(0, 8.0), (1, 0.0)])):
+        found = fused(neighbours, mode, per_side=9, limit=9, shares=lambda one: shares[one.chunk_index])
+        assert [(one.candidate.chunk_index, one.candidate.words) for one in found] == expected
+    found = fused(
+        neighbours,
+        SearchMode.HYBRID,
+        per_side=9,
+        limit=9,
+        min_cosine=0.6,
+        shares=lambda one: shares[one.chunk_index],
+    )
+    assert [one.candidate.chunk_index for one in found] == [0]

@@ -19,7 +19,7 @@ TEXT = st.text(
 
 
 def wanted(query: str) -> set[str]:
-    return set(query_terms(query_words(query, LANGUAGES), Statistics(0, 0.0, {})).weights)
+    return set(query_terms(query_words(query, LANGUAGES), Statistics(0, {})).weights)
 
 
 def marked(query: str, text: str, language: str | None) -> list[str]:

@@ -23,7 +23,7 @@ def in_a_row(counts: Sequence[int]) -> list[Piece]:
 
 
 def spans(chunks: Sequence[ChunkText]) -> list[tuple[int, int]]:
-    return [(one.first, one.last) for one in passages(chunks, None)]
+    return [(one.first, one.last) for one in passages(chunks, ())]
 
 
 def test_two_chunks_of_usual_length_are_a_passage_and_the_last_is_one_alone() -> None:
@@ -48,14 +48,14 @@ def test_long_texts_of_few_tokens_are_not_joined() -> None:
 
 def test_title_and_headings_count_once() -> None:
     chunks = [Piece(0, "a", 10, ("Book", "One")), Piece(1, "b", 10, ("Book", "Two"))]
-    (passage,) = passages(chunks, "Book")
+    (passage,) = passages(chunks, ["Book"])
     assert passage.texts == ("a", "b", "Book", "One", "Two")
-    assert texts_of(chunks[:1], None) == ("a", "Book", "One")
+    assert texts_of(chunks[:1], ()) == ("a", "Book", "One")
 
 
 def test_the_chunks_of_a_document_can_be_joined() -> None:
     chunk = Chunk(index=0, text="a", token_count=3, page_start=None, page_end=None, headings=("One",))
-    assert [one.texts for one in passages([chunk], "T")] == [("a", "T", "One")]
+    assert [one.texts for one in passages([chunk], ["T"])] == [("a", "T", "One")]
 
 
 @QUICK

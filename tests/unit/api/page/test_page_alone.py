@@ -197,3 +197,14 @@ def test_nothing_sticks_out_of_the_window(page: Page, fake: Running, width: int)
     expect(page.locator("#documents .card")).to_be_visible()
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_words_that_were_asked_for_are_marked_wherever_they_stand(page: Page, fake: Running) -> None:
+    add(fake, "doc-1", "bees.txt", "🐝🐝 keepers calm their bees with <b>smoke</b>".encode())
+    fake.loop_calls(lambda: fake.api.documents.by_id["doc-1"].update(status="embedded"))
+    page.locator("#search input").fill("bees with")
+    page.locator("#search input").press("Enter")
+
+    expect(page.locator("#results mark")).to_have_text(["bees with"])
+    expect(page.locator("#results .text")).to_have_text("🐝🐝 keepers calm their bees with <b>smoke</b>")
+    assert page.locator("#results b").count() == 0

@@ -1,0 +1,162 @@
+"""Finds the passages that have words of a query: exactly, or by the index, which knows who has which word."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pgvector.sqlalchemy import SPARSEVEC
+from sqlalchemy import ColumnElement, Float, Integer, Select, Text, and_, bindparam, cast, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.api.search.scope import Scope
+from services.api.search.term_views import TermView, read_languages, read_statistics
+from services.runtime.database.passage_tables import passages
+from services.runtime.database.tables import documents
+from services.search_terms.bm25 import (
+    QueryTerms,
+    Statistics,
+    essential_dimensions,
+    query_dimensions,
+    query_terms,
+)
+from services.search_terms.dimensions import DIMENSIONS, sparsevec
+from services.search_terms.terms import query_words
+
+MOST_READ = 5_000
+"""Passages that a search reads at most, of all that have a word of it: those with the rarest words."""
+
+MORE = 8
+"""So many times as many are read in the next turn, where those had too few that may be shown."""
+
+_SETTINGS = "; ".join(
+    f"SET LOCAL {setting}"
+    for setting in (
+        # By documents or by words, and then the best first: whatever seems cheaper by the statistics reads all.
+        *(f"enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin")),
+        "jit = off",
+    )
+)
+_KEY = (passages.c.document_id, passages.c.attempt, passages.c.first, passages.c.last)
+_SHOWN = and_(
+    documents.c.document_id == passages.c.document_id, documents.c.visible_attempt == passages.c.attempt
+)
+
+_OF_CHUNKS = text("""
+SELECT DISTINCT passage.document_id, passage.attempt, passage.first, passage.last,
+  -(passage.weights <#> CAST(:query AS sparsevec)) AS words
+FROM unnest(CAST(:document_ids AS text[]), CAST(:attempts AS int[]), CAST(:indexes AS int[]))
+  AS chunk (document_id, attempt, index)
+CROSS JOIN LATERAL (
+  SELECT * FROM passages
+  WHERE passages.document_id = chunk.document_id AND passages.attempt = chunk.attempt AND first <= chunk.index
+  ORDER BY first DESC LIMIT 1
+) AS passage
+WHERE chunk.index <= passage.last
+""")
+
+
+@dataclass(frozen=True)
+class WordQuery:
+    """The words of a query, weighed by what the caller may see."""
+
+    view: TermView
+    terms: QueryTerms
+    statistics: Statistics
+    is_view_wanted: bool
+
+    @property
+    def vector(self) -> str:
+        """The query's side of the inner product, a ``sparsevec``."""
+        return sparsevec(self.terms.vector)
+
+    def essential(self, most: int | None = None) -> list[int]:
+        """Return the dimensions of the rarest words, which ``most`` passages have together; None for all."""
+        return essential_dimensions(self.terms, self.statistics, 2**62 if most is None else most)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A passage from its ``first`` to its ``last`` chunk, and its BM25; 0 where it has no word of the query."""
+
+    document_id: str
+    attempt: int
+    first: int
+    last: int
+    words: float
+
+
+async def read_query(connection: AsyncConnection, view: TermView, query: str) -> WordQuery:
+    """Return the words of a query in the languages that the caller may see, with their weights.
+
+    Sets what statements on words need for the rest of the transaction.
+    """
+    await connection.exec_driver_sql(_SETTINGS)
+    words = query_words(query, await read_languages(connection, view))
+    known = await read_statistics(connection, view, query_dimensions(words))
+    return WordQuery(view, query_terms(words, known.statistics), known.statistics, known.is_wanted)
+
+
+async def matching(
+    connection: AsyncConnection, scope: Scope, query: WordQuery, *, limit: int, least: int, is_few: bool
+) -> list[Match]:
+    """Return the ``limit`` passages of the scope with most of the words, best first.
+
+    Where some words of the query are rare, not all passages are looked at that have but the frequent ones.
+    ``least`` are returned all the same, or all that there are.
+    """
+    if not query.terms.weights:
+        return []
+    if is_few:
+        return await _read(connection, _exactly(scope, query, limit))
+    most, every = MOST_READ, query.essential()
+    while True:
+        dimensions = query.essential(most)
+        found = await _read(connection, _by_index(scope, query, dimensions, limit))
+        if len(found) >= least or len(dimensions) == len(every):
+            return found
+        most *= MORE
+
+
+async def matches_of(
+    connection: AsyncConnection, query: WordQuery, chunks: Iterable[tuple[str, int, int]]
+) -> list[Match]:
+    """Return the passages in which these chunks (document, attempt, index) are."""
+    keys = list(chunks)
+    if not keys or not query.terms.weights:
+        return []
+    document_ids, attempts, indexes = map(list, zip(*keys, strict=True))
+    values = {"document_ids": document_ids, "attempts": attempts, "indexes": indexes}
+    rows = await connection.execute(_OF_CHUNKS, {**values, "query": query.vector})
+    return [Match(*row) for row in rows]
+
+
+async def _read(connection: AsyncConnection, best: Select[Any]) -> list[Match]:
+    return [Match(*row) for row in await connection.execute(best)]
+
+
+def _exactly(scope: Scope, query: WordQuery, limit: int) -> Select[Any]:
+    """All that may be shown, found by their documents."""
+    shown = (
+        select(*_KEY, _score(query)).select_from(documents).join(passages, _SHOWN).where(*scope.conditions)
+    )
+    found = shown.cte("found").prefix_with("MATERIALIZED")
+    return select(found).where(found.c.words > 0).order_by(found.c.words.desc()).limit(limit)
+
+
+def _by_index(scope: Scope, query: WordQuery, dimensions: Sequence[int], limit: int) -> Select[Any]:
+    """Those of the caller's view that have one of the dimensions; the best of them that are in the scope."""
+    has_one = passages.c.dimensions.overlap(cast(list(dimensions), ARRAY(Integer)))
+    is_seen = text(query.view.condition).bindparams(**query.view.values)
+    found = select(*_KEY, _score(query)).where(has_one, is_seen).cte("found").prefix_with("MATERIALIZED")
+    best = select(found).where(found.c.words > 0).order_by(found.c.words.desc()).subquery("best")
+    is_shown = and_(
+        documents.c.document_id == best.c.document_id, documents.c.visible_attempt == best.c.attempt
+    )
+    shown = select(best).join(documents, is_shown).where(*scope.conditions)
+    return shown.order_by(best.c.words.desc()).limit(limit)
+
+
+def _score(query: WordQuery) -> ColumnElement[float]:
+    vector = cast(bindparam(None, query.vector, Text), SPARSEVEC(DIMENSIONS))
+    return (-passages.c.weights.op("<#>", return_type=Float())(vector)).label("words")
