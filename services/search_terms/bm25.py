@@ -125,9 +125,10 @@ def inverse_frequency(passage_count: int, frequency: int) -> float:
     return math.log(1 + (passage_count - frequency + 0.5) / (frequency + 0.5))
 
 
-def shares(query: QueryTerms, chunks: Sequence[TermCounts]) -> list[float]:
+def shares(query: QueryTerms, chunks: Sequence[Mapping[str, int]]) -> list[float]:
     """Return how much each chunk of a passage has of what the passage was found by.
 
+    Of each chunk, how often it has each of the query's terms (``terms.count_wanted``) or any term.
     That is 1 for the chunk with most of it, less for the others, and 0 for those without any word of the query. All
     have 0 if none of them has any: then the passage was found by words of its own that only share a dimension.
 
@@ -137,7 +138,7 @@ def shares(query: QueryTerms, chunks: Sequence[TermCounts]) -> list[float]:
         sum(
             weight * count * (K1 + 1) / (count + K1)
             for term, weight in query.weights.items()
-            if (count := chunk.counts.get(term, 0))
+            if (count := chunk.get(term, 0))
         )
         for chunk in chunks
     ]

@@ -1,18 +1,22 @@
 """Where in a chunk the words of a query stand."""
 
-from collections.abc import Container, Iterable, Iterator
+import re
+from collections.abc import Container, Iterable, Iterator, Set
 from itertools import chain, pairwise
 
 from services.search_terms.folding import normalized
 from services.search_terms.identifiers import signed_numbers
-from services.search_terms.terms import TermKind, Word, signed_term, whole_words, words_of
+from services.search_terms.terms import TermKind, Word, has_terms, signed_term, whole_words, words_of
 from services.search_terms.tokenization import CLUSTER, PART, TOKEN, is_unspaced, may_be_word
 
 Span = tuple[int, int]
 """From the first code point to behind the last."""
 
 
-def highlights(text: str, wanted: Container[str], language: str | None) -> list[Span]:
+_PIECE = re.compile(r"\S+")
+
+
+def highlights(text: str, wanted: Set[str], language: str | None) -> list[Span]:
     """Return the spans of a chunk's text that have one of the terms, in order, none touching another.
 
     ``wanted`` are the terms of a query (``bm25.QueryTerms.weights``), and ``language`` is the document's, as it was
@@ -21,11 +25,16 @@ def highlights(text: str, wanted: Container[str], language: str | None) -> list[
     a run as belongs to the words.
     """
     signed = (match.span() for match in signed_numbers(text) if signed_term(match) in wanted)
-    return _merged(sorted(chain(signed, _token_spans(text, wanted, (language,)))))
+    # Most of a text has none of the words, and what terms its pieces have is mostly known.
+    pieces = (match.span() for match in _PIECE.finditer(text) if has_terms(match[0], wanted, language))
+    spans = (span for piece in pieces for span in _token_spans(text, piece, wanted, (language,)))
+    return _merged(sorted(chain(signed, spans)))
 
 
-def _token_spans(text: str, wanted: Container[str], languages: tuple[str | None]) -> Iterator[Span]:
-    for match in TOKEN.finditer(text):
+def _token_spans(
+    text: str, piece: Span, wanted: Container[str], languages: tuple[str | None]
+) -> Iterator[Span]:
+    for match in TOKEN.finditer(text, *piece):
         token, start = match[0], match.start()
         if is_unspaced(token):
             yield from ((start + first, start + end) for first, end in _run_spans(token, wanted))

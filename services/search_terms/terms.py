@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -77,6 +77,24 @@ def count_terms(texts: Iterable[str], language: str | None) -> TermCounts:
         for term in terms:
             counts[term] = counts.get(term, 0) + times
     return TermCounts(dict(counts), length)
+
+
+def count_wanted(texts: Iterable[str], wanted: Set[str], language: str | None) -> dict[str, int]:
+    """Count the wanted terms alone, as ``count_terms`` does; in a part of the time."""
+    texts = list(texts)
+    signed = Counter(map(signed_term, chain.from_iterable(map(signed_numbers, texts))))
+    counts = {term: times for term, times in signed.items() if term in wanted}
+    for piece, times in Counter(chain.from_iterable(text.split() for text in texts)).items():
+        if has_terms(piece, wanted, language):
+            for term in terms_of(piece.strip(_PUNCTUATION), language).terms:
+                if term in wanted:
+                    counts[term] = counts.get(term, 0) + times
+    return counts
+
+
+def has_terms(piece: str, wanted: Set[str], language: str | None) -> bool:
+    """Return whether a piece of text without spaces has one of the terms."""
+    return not wanted.isdisjoint(terms_of(piece.strip(_PUNCTUATION), language).terms)
 
 
 def query_words(query: str, languages: Iterable[str | None]) -> Counter[Word]:

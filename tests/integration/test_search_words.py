@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.commands import Batching, EmbedChunks, QueryEmbedding
 from services.api.access.caller import LOCAL_USER, Caller
 from services.api.documents.file_types import has_file_type
-from services.api.search import matching, scope, term_counting, term_views
+from services.api.search import candidates, matching, scope, term_counting, term_views
 from services.api.search.search import Hit, SearchRequest, search
 from services.lifecycle.attempt_statements import store_parsed
 from services.lifecycle.batch_statements import store_batch
@@ -190,8 +190,9 @@ async def test_words_find_what_looking_at_everything_finds(
 
 
 async def test_both_sides_make_half_of_the_score_each_by_the_range_of_their_values(
-    english: AsyncEngine,
+    english: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(candidates, "LEAST_PER_SIDE", 1000)  # their values are all that there are
     dice, numbers = random.Random(4), np.random.default_rng(4)  # noqa: S311 - the same each time
     stored = [
         replace(one, vectors=[unit(numbers) for _ in one.texts], is_shown=True) for one in made_up(dice, 25)

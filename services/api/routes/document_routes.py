@@ -130,7 +130,7 @@ async def find(
     who: AnyCaller, embedder: QueryEmbedderDep, engine: EngineDep, wanted: SearchRequest
 ) -> SearchResult:
     """Find the chunks that fit a query best, by its meaning and by its words."""
-    embedding = await embedder.embed(wanted.query) if wanted.needs_vector else None
+    embedding = embedder.embed(wanted.query) if wanted.needs_vector else None
     return await search(engine, who, wanted, embedding)
 
 

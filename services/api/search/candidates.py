@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
 from services.api.search.found_chunks import ChunkKey
-from services.api.search.matching import Match, WordQuery, matches_of, matching
+from services.api.search.matching import Match, WordQuery, matches_of, matching, read_query
 from services.api.search.nearest import cosines_of, nearest
 from services.api.search.scope import Scope
+from services.api.search.term_views import TermView
 from services.search_terms.fusion import Candidate, SearchMode
 
-LEAST_PER_SIDE = 100
+LEAST_PER_SIDE = 50
 PER_HIT = 3
 """So many candidates of each side for each hit that is wanted: what is best on both may be far from best on one."""
 
@@ -24,12 +25,40 @@ Span = tuple[str, int, int, int]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidates; ``per_side`` as many as each side was asked for. By key where each chunk and its passage are."""
+    """Candidates, and by key where each chunk is, and the passage by whose words it was found."""
 
-    per_side: int
     candidates: Sequence[Candidate]
     spans: Mapping[ChunkKey, Span]
     matches: Mapping[ChunkKey, Match] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WordSide:
+    """What a search knows before its query is embedded: its words, and the passages that have them.
+
+    ``is_few`` is whether the chunks of the scope are few.
+    """
+
+    query: WordQuery
+    is_few: bool
+    matches: Sequence[Match]
+
+
+def per_side(limit: int) -> int:
+    """Return how many candidates each side is asked for."""
+    return max(LEAST_PER_SIDE, PER_HIT * limit)
+
+
+async def find_matches(
+    connection: AsyncConnection, scope: Scope, view: TermView, query: str, mode: SearchMode, limit: int
+) -> WordSide:
+    """Return the words of a query, and the passages that may have some of the ``limit`` best chunks."""
+    words, is_few = await read_query(connection, view, query), await scope.has_few_chunks(connection)
+    if mode is SearchMode.SEMANTIC:
+        return WordSide(words, is_few, [])
+    least = limit if mode is SearchMode.WORDS else 1
+    matches = await matching(connection, scope, words, limit=per_side(limit), least=least, is_few=is_few)
+    return WordSide(words, is_few, matches)
 
 
 async def find_candidates(
@@ -37,37 +66,34 @@ async def find_candidates(
     scope: Scope,
     mode: SearchMode,
     limit: int,
-    words: WordQuery,
+    side: WordSide,
     embedding: QueryEmbedding | None,
 ) -> Candidates:
     """Return what may be among the ``limit`` best; ``embedding`` is None by words alone."""
-    is_few = await scope.has_few_chunks(connection)
-    if embedding is not None and mode is SearchMode.SEMANTIC:
-        near = await nearest(connection, scope, embedding, limit, is_few=is_few)
-        return Candidates(limit, [_candidate(_key(row), row.cosine, None) for row in near], _spans(near))
-    per_side = max(LEAST_PER_SIDE, PER_HIT * limit)
-    least = 1 if embedding else limit
-    matches = await matching(connection, scope, words, limit=per_side, least=least, is_few=is_few)
     if embedding is None:
-        return _joined(per_side, matches, {}, {})
-    near = await nearest(connection, scope, embedding, per_side, is_few=is_few)
-    matches = list({*matches, *await matches_of(connection, words, map(_place, near))})
+        return _joined(side.matches, {}, {})
+    if mode is SearchMode.SEMANTIC:
+        near = await nearest(connection, scope, embedding, limit, is_few=side.is_few)
+        return Candidates([_candidate(_key(row), row.cosine, None) for row in near], _spans(near))
+    near = await nearest(connection, scope, embedding, per_side(limit), is_few=side.is_few)
+    found = {*side.matches, *await matches_of(connection, side.query, map(_place, near))}
+    matches = [match for match in found if match.words > 0]
     cosines = await cosines_of(connection, embedding, list(map(_span, matches)))
-    return _joined(per_side, matches, {_key(row): row.cosine for row in near} | cosines, _spans(near))
+    return _joined(matches, {_key(row): row.cosine for row in near} | cosines, _spans(near))
 
 
 def _joined(
-    per_side: int, matches: Sequence[Match], cosines: Mapping[ChunkKey, float], spans: Mapping[ChunkKey, Span]
+    matches: Sequence[Match], cosines: Mapping[ChunkKey, float], spans: Mapping[ChunkKey, Span]
 ) -> Candidates:
     by_chunk = {
         (match.document_id, index): match for match in matches for index in range(match.first, match.last + 1)
     }
-    keys = dict.fromkeys((*spans, *(key for key, match in by_chunk.items() if match.words > 0)))
+    keys = dict.fromkeys((*spans, *by_chunk))
     candidates = [
         _candidate(key, cosines.get(key), by_chunk[key].words if key in by_chunk else 0.0) for key in keys
     ]
     of_matches = {key: (*_span(match)[:2], key[1], key[1]) for key, match in by_chunk.items()}
-    return Candidates(per_side, candidates, {**of_matches, **spans}, by_chunk)
+    return Candidates(candidates, {**of_matches, **spans}, by_chunk)
 
 
 def _candidate(key: ChunkKey, cosine: float | None, words: float | None) -> Candidate:

@@ -10,7 +10,7 @@ from services.api.search.matching import Match
 from services.search_terms.bm25 import QueryTerms, shares
 from services.search_terms.highlights import Span, highlights
 from services.search_terms.passages import names_of_document, texts_of
-from services.search_terms.terms import count_terms
+from services.search_terms.terms import count_wanted
 
 ChunkKey = tuple[str, int]
 """A document's id and a chunk's index."""
@@ -55,7 +55,7 @@ class FoundChunk:
 
     def highlights(self, terms: QueryTerms) -> list[Span]:
         """Return where words of a query stand in the text, in code points."""
-        return highlights(self.text, terms.weights, self.language)
+        return highlights(self.text, terms.weights.keys(), self.language)
 
 
 async def read_chunks(
@@ -79,6 +79,9 @@ def shares_of(
     for match in matches:
         keys = ((match.document_id, index) for index in range(match.first, match.last + 1))
         own = [chunks[key] for key in keys if key in chunks]
-        counted = [count_terms(texts_of([chunk], chunk.names), chunk.language) for chunk in own]
+        counted = [
+            count_wanted(texts_of([chunk], chunk.names), terms.weights.keys(), chunk.language)
+            for chunk in own
+        ]
         found |= zip((chunk.key for chunk in own), shares(terms, counted), strict=True)
     return found

@@ -1,6 +1,7 @@
 """Finds the chunks nearest to a query: exactly, or by the index."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC, Vector
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
+    TextClause,
     and_,
     any_,
     bindparam,
@@ -99,9 +101,14 @@ async def cosines_of(
         return {}
     document_ids, attempts, firsts, lasts = map(list, zip(*spans, strict=True))
     values = {"document_ids": document_ids, "attempts": attempts, "firsts": firsts, "lasts": lasts}
-    statement = text(_COSINES.format(dimensions=len(query.vector)))
+    statement = _cosines(len(query.vector))
     rows = await connection.execute(statement, {**values, "query": str(query.vector), "model": query.model})
     return {(row.document_id, row.chunk_index): row.cosine for row in rows}
+
+
+@cache
+def _cosines(dimensions: int) -> TextClause:
+    return text(_COSINES.format(dimensions=int(dimensions)))
 
 
 async def _nearest_by_index(

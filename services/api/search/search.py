@@ -1,7 +1,7 @@
 """A search: what is asked, what is answered, and how the hits come into one order."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from contracts.commands import QueryEmbedding
 from contracts.wire import DocumentId, WireModel
 from services.api.access.caller import Caller
-from services.api.search.candidates import Candidates, find_candidates
+from services.api.search.candidates import Candidates, WordSide, find_candidates, find_matches, per_side
 from services.api.search.found_chunks import ChunkKey, FoundChunk, read_chunks, shares_of
-from services.api.search.matching import WordQuery, read_query
+from services.api.search.matching import WordQuery
 from services.api.search.scope import Scope
 from services.api.search.term_views import TermView, want_counted
 from services.runtime.database.engine import snapshot
@@ -85,31 +85,44 @@ class SearchResult(WireModel):
 
 
 async def search(
-    engine: AsyncEngine, caller: Caller, request: SearchRequest, embedding: QueryEmbedding | None
+    engine: AsyncEngine,
+    caller: Caller,
+    request: SearchRequest,
+    embedding: QueryEmbedding | Awaitable[QueryEmbedding] | None,
 ) -> SearchResult:
     """Return the chunks that fit best, of the documents that are embedded and visible to the caller.
 
-    ``embedding`` is the query's; None where the mode needs none.
+    ``embedding`` is the query's, known or on its way; None where the mode needs none. While it is on its way the
+    words are looked for, and no connection waits for it.
     """
     scope, view = Scope(caller, request.document_ids, request.file_types), TermView(caller)
+    side, vector = await asyncio.gather(_by_words(engine, scope, view, request), _arrived(embedding))
     async with snapshot(engine) as connection:
-        words = await read_query(connection, view, request.query)
-        found = await find_candidates(connection, scope, request.mode, request.limit, words, embedding)
+        found = await find_candidates(connection, scope, request.mode, request.limit, side, vector)
         ranking = Ranking(
             found.candidates,
             request.mode,
-            per_side=found.per_side,
+            per_side=per_side(request.limit),
             limit=request.limit,
             min_cosine=request.min_cosine,
         )
-        chunks = await _settle(connection, ranking, found, words, request.limit)
+        chunks = await _settle(connection, ranking, found, side.query, request.limit)
         best = ranking.best()
         missing = [found.spans[one.candidate.key] for one in best if one.candidate.key not in chunks]
         chunks |= await read_chunks(connection, missing)
-    if words.is_view_wanted:
+    if side.query.is_view_wanted:
         await want_counted(engine, view)
-    hits = await asyncio.to_thread(_hits, best, chunks, words)
-    return SearchResult(mode=request.mode, model=embedding.model if embedding else None, items=hits)
+    hits = await asyncio.to_thread(_hits, best, chunks, side.query)
+    return SearchResult(mode=request.mode, model=vector.model if vector else None, items=hits)
+
+
+async def _by_words(engine: AsyncEngine, scope: Scope, view: TermView, request: SearchRequest) -> WordSide:
+    async with snapshot(engine) as connection:
+        return await find_matches(connection, scope, view, request.query, request.mode, request.limit)
+
+
+async def _arrived(embedding: QueryEmbedding | Awaitable[QueryEmbedding] | None) -> QueryEmbedding | None:
+    return embedding if embedding is None or isinstance(embedding, QueryEmbedding) else await embedding
 
 
 async def _settle(

@@ -22,7 +22,7 @@ from services.search_terms.bm25 import (
     shares,
 )
 from services.search_terms.dimensions import DIMENSIONS, dimension, sparsevec
-from services.search_terms.terms import TermCounts, count_terms, query_words
+from services.search_terms.terms import TermCounts, count_terms, count_wanted, query_words
 
 QUICK = settings(max_examples=50, deadline=None)
 
@@ -139,7 +139,7 @@ def test_a_query_without_words_finds_nothing_and_fails_nothing() -> None:
     query = query_terms(query_words("?! …", ["en"]), Statistics(0, {}))
     assert query.vector == {}
     assert essential_dimensions(query, Statistics(0, {}), 100) == []
-    assert shares(query, [count_terms(["x"], None)]) == [0.0]
+    assert shares(query, [{"sx": 1}]) == [0.0]
 
 
 def test_candidates_are_looked_for_by_the_rarest_words_in_a_bounded_number_of_passages() -> None:
@@ -157,15 +157,15 @@ def test_the_frequencies_that_a_query_needs_are_those_of_its_stems() -> None:
 
 def test_the_chunk_with_the_words_has_the_passages_score() -> None:
     query = query_terms(query_words("calm bees", ["en"]), statistics(calm=20, bee=5))
-    chunks = [count_terms([text], "en") for text in ("Keepers calm bees.", "A bee.", "Smoke.")]
-    first, second, third = shares(query, chunks)
+    texts = ("Keepers calm bees.", "A bee.", "Smoke.")
+    first, second, third = shares(query, [count_wanted([text], query.weights.keys(), "en") for text in texts])
     assert first == 1.0
     assert 0 < second < 1
     assert third == 0.0
 
 
 def test_a_passage_that_was_found_by_a_shared_dimension_gives_its_chunks_nothing() -> None:
-    assert shares(QueryTerms({"sbee": 2.0}), [count_terms(["wasp"], "en")] * 2) == [0.0, 0.0]
+    assert shares(QueryTerms({"sbee": 2.0}), [count_terms(["wasp"], "en").counts] * 2) == [0.0, 0.0]
 
 
 @QUICK
@@ -176,7 +176,7 @@ def test_a_passage_that_was_found_by_a_shared_dimension_gives_its_chunks_nothing
 def test_shares_are_parts_of_one_and_one_chunk_has_all(
     chunks: list[dict[str, int]], weights: dict[str, float]
 ) -> None:
-    found = shares(QueryTerms(weights), [TermCounts(counts, sum(counts.values())) for counts in chunks])
+    found = shares(QueryTerms(weights), chunks)
     assert all(0 <= share <= 1 for share in found)
     assert not any(found) or max(found) == 1.0
     assert [share > 0 for share in found] == [bool(counts.keys() & weights) for counts in chunks]

@@ -1,6 +1,7 @@
 import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.search_terms.folding import folded, normalized
 from services.search_terms.stemming import LANGUAGES, stem
-from services.search_terms.terms import MAX_TERM, TermKind, Word, count_terms, query_words
+from services.search_terms.terms import MAX_TERM, TermKind, Word, count_terms, count_wanted, query_words
 from services.search_terms.tokenization import CLUSTER, TOKEN
 
 QUICK = settings(max_examples=50, deadline=None)
@@ -222,3 +223,13 @@ def test_threads_make_the_same_stems() -> None:
             lambda _: [stem(word, language) for word in words for language in ("en", "de", "fr")], range(200)
         )
         assert all(got == expected for got in rounds)
+
+
+@QUICK
+@given(st.lists(TEXT, max_size=3), st.sampled_from([None, "en", "de", "ja", "th"]), st.randoms())
+def test_wanted_terms_are_counted_alone_as_they_are_among_all(
+    texts: list[str], language: str | None, dice: Random
+) -> None:
+    counts = count_terms(texts, language).counts
+    wanted = {term for term in counts if dice.random() < 0.3} | {"snever"}
+    assert count_wanted(texts, wanted, language) == {term: counts[term] for term in wanted & counts.keys()}
