@@ -1,6 +1,6 @@
 """What may be a hit: the nearest chunks, and those of passages with most of the words, each with both values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +8,10 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
+from services.api.search.both_sides import complete
 from services.api.search.found_chunks import ChunkKey
-from services.api.search.matching import Match, WordQuery, matches_of, matching, read_query
-from services.api.search.nearest import cosines_of, nearest
+from services.api.search.matching import Match, WordQuery, matching, read_query
+from services.api.search.nearest import nearest
 from services.api.search.scope import Scope
 from services.api.search.term_views import TermView
 from services.search_terms.fusion import Candidate, SearchMode
@@ -76,14 +77,13 @@ async def find_candidates(
         near = await nearest(connection, scope, embedding, limit, is_few=side.is_few)
         return Candidates([_candidate(_key(row), row.cosine, None) for row in near], _spans(near))
     near = await nearest(connection, scope, embedding, per_side(limit), is_few=side.is_few)
-    found = {*side.matches, *await matches_of(connection, side.query, map(_place, near))}
-    matches = [match for match in found if match.words > 0]
-    cosines = await cosines_of(connection, embedding, list(map(_span, matches)))
-    return _joined(matches, {_key(row): row.cosine for row in near} | cosines, _spans(near))
+    both = await complete(connection, side.query, embedding, side.matches, near)
+    cosines = both.cosines | {_key(row): row.cosine for row in near}
+    return _joined(both.matches, cosines, _spans(near))
 
 
 def _joined(
-    matches: Sequence[Match], cosines: Mapping[ChunkKey, float], spans: Mapping[ChunkKey, Span]
+    matches: Collection[Match], cosines: Mapping[ChunkKey, float], spans: Mapping[ChunkKey, Span]
 ) -> Candidates:
     by_chunk = {
         (match.document_id, index): match for match in matches for index in range(match.first, match.last + 1)
@@ -106,10 +106,6 @@ def _spans(rows: Iterable[Row[Any]]) -> dict[ChunkKey, Span]:
 
 def _key(row: Row[Any]) -> ChunkKey:
     return row.document_id, row.chunk_index
-
-
-def _place(row: Row[Any]) -> tuple[str, int, int]:
-    return row.document_id, row.attempt, row.chunk_index
 
 
 def _span(match: Match) -> Span:

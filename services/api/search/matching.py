@@ -1,6 +1,6 @@
 """Finds the passages that have words of a query: exactly, or by the index, which knows who has which word."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,19 +41,6 @@ _KEY = (passages.c.document_id, passages.c.attempt, passages.c.first, passages.c
 _SHOWN = and_(
     documents.c.document_id == passages.c.document_id, documents.c.visible_attempt == passages.c.attempt
 )
-
-_OF_CHUNKS = text("""
-SELECT DISTINCT passage.document_id, passage.attempt, passage.first, passage.last,
-  -(passage.weights <#> CAST(:query AS sparsevec)) AS words
-FROM unnest(CAST(:document_ids AS text[]), CAST(:attempts AS int[]), CAST(:indexes AS int[]))
-  AS chunk (document_id, attempt, index)
-CROSS JOIN LATERAL (
-  SELECT * FROM passages
-  WHERE passages.document_id = chunk.document_id AND passages.attempt = chunk.attempt AND first <= chunk.index
-  ORDER BY first DESC LIMIT 1
-) AS passage
-WHERE chunk.index <= passage.last
-""")
 
 
 @dataclass(frozen=True)
@@ -116,19 +103,6 @@ async def matching(
         if len(found) >= least or len(dimensions) == len(every):
             return found
         most *= MORE
-
-
-async def matches_of(
-    connection: AsyncConnection, query: WordQuery, chunks: Iterable[tuple[str, int, int]]
-) -> list[Match]:
-    """Return the passages in which these chunks (document, attempt, index) are."""
-    keys = list(chunks)
-    if not keys or not query.terms.weights:
-        return []
-    document_ids, attempts, indexes = map(list, zip(*keys, strict=True))
-    values = {"document_ids": document_ids, "attempts": attempts, "indexes": indexes}
-    rows = await connection.execute(_OF_CHUNKS, {**values, "query": query.vector})
-    return [Match(*row) for row in rows]
 
 
 async def _read(connection: AsyncConnection, best: Select[Any]) -> list[Match]:

@@ -1,7 +1,6 @@
 """Finds the chunks nearest to a query: exactly, or by the index."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC, Vector
@@ -13,7 +12,6 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
-    TextClause,
     and_,
     any_,
     bindparam,
@@ -21,7 +19,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -60,19 +57,6 @@ _SHOWN = and_(
     documents.c.document_id == embeddings.c.document_id, documents.c.visible_attempt == embeddings.c.attempt
 )
 
-_COSINES = """
-SELECT e.document_id, e.index AS chunk_index, 1 - coalesce(
-    v.embedding::halfvec({dimensions}) <=> CAST(:query AS halfvec({dimensions})),
-    e.embedding::vector({dimensions}) <=> CAST(:query AS vector({dimensions}))
-  ) AS cosine
-FROM unnest(CAST(:document_ids AS text[]), CAST(:attempts AS int[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
-  AS span (document_id, attempt, first, last)
-JOIN embeddings e
-  ON e.document_id = span.document_id AND e.attempt = span.attempt AND e.index BETWEEN span.first AND span.last
-LEFT JOIN vectors v ON v.vector_id = e.vector_id
-WHERE e.model = :model
-"""
-
 
 async def nearest(
     connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int, *, is_few: bool
@@ -91,24 +75,6 @@ async def nearest(
     await connection.exec_driver_sql(_EXACTLY)
     rows: Sequence[Row[Any]] = (await connection.execute(_exactly(scope, query, limit))).all()
     return rows
-
-
-async def cosines_of(
-    connection: AsyncConnection, query: QueryEmbedding, spans: Sequence[tuple[str, int, int, int]]
-) -> dict[tuple[str, int], float]:
-    """Return the cosines of chunks, by document and index; spans are of a document, an attempt, first and last."""
-    if not spans:
-        return {}
-    document_ids, attempts, firsts, lasts = map(list, zip(*spans, strict=True))
-    values = {"document_ids": document_ids, "attempts": attempts, "firsts": firsts, "lasts": lasts}
-    statement = _cosines(len(query.vector))
-    rows = await connection.execute(statement, {**values, "query": str(query.vector), "model": query.model})
-    return {(row.document_id, row.chunk_index): row.cosine for row in rows}
-
-
-@cache
-def _cosines(dimensions: int) -> TextClause:
-    return text(_COSINES.format(dimensions=int(dimensions)))
 
 
 async def _nearest_by_index(
