@@ -63,8 +63,12 @@ def passages(chunks: Iterable[ChunkText], names: Sequence[str]) -> Iterator[Pass
 
 
 def names_of_document(title: object, filename: str | None) -> tuple[str, ...]:
-    """Return what people look for a document by: the title that it gives itself, and its file's name."""
+    """Return what people look for a document by: the title that it gives itself, and its file's name.
+
+    A file that is only numbered has no name: whoever asks for a 5 means none of those.
+    """
     stem = PurePath(filename or "").stem
+    stem = "" if stem.isdigit() else stem
     return tuple(dict.fromkeys(name for name in (title, stem) if isinstance(name, str) and name))
 
 

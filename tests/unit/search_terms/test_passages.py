@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.lifecycle.chunk import Chunk
-from services.search_terms.passages import MAX_CHARACTERS, MAX_TOKENS, ChunkText, passages, texts_of
+from services.search_terms.passages import (
+    MAX_CHARACTERS,
+    MAX_TOKENS,
+    ChunkText,
+    names_of_document,
+    passages,
+    texts_of,
+)
 
 QUICK = settings(max_examples=50, deadline=None)
 
@@ -65,3 +72,9 @@ def test_every_chunk_is_in_one_passage_and_none_is_too_long(counts: list[int]) -
     found = spans(chunks)
     assert [index for first, last in found for index in range(first, last + 1)] == list(range(len(chunks)))
     assert all(first == last or sum(counts[first : last + 1]) <= MAX_TOKENS for first, last in found)
+
+
+def test_a_document_is_called_by_its_title_and_by_its_file_unless_that_is_only_numbered() -> None:
+    assert names_of_document("Bees", "report KX-4471-B.pdf") == ("Bees", "report KX-4471-B")
+    assert names_of_document(None, "4711.pdf") == names_of_document("", None) == ()
+    assert names_of_document("bees", "bees.txt") == ("bees",)
