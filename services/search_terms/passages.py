@@ -15,6 +15,8 @@ MAX_CHARACTERS = 4_096
 """However few tokens they make: a word that the model does not know is one token, however long."""
 MAX_NAME = 300
 """Code points of a title or heading that count."""
+LEAST_DIGITS = 4
+"""Of a file's name that is a number alone: an invoice, and not the next of a row."""
 
 
 class ChunkText(Protocol):
@@ -65,10 +67,10 @@ def passages(chunks: Iterable[ChunkText], names: Sequence[str]) -> Iterator[Pass
 def names_of_document(title: object, filename: str | None) -> tuple[str, ...]:
     """Return what people look for a document by: the title that it gives itself, and its file's name.
 
-    A file that is only numbered has no name: whoever asks for a 5 means none of those.
+    A file that is only numbered has no name: whoever asks for a 5 means none of those. A long number is one.
     """
     stem = PurePath(filename or "").stem
-    stem = "" if stem.isdigit() else stem
+    stem = "" if stem.isdigit() and len(stem) < LEAST_DIGITS else stem
     return tuple(dict.fromkeys(name for name in (title, stem) if isinstance(name, str) and name))
 
 

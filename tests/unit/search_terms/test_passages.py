@@ -74,7 +74,8 @@ def test_every_chunk_is_in_one_passage_and_none_is_too_long(counts: list[int]) -
     assert all(first == last or sum(counts[first : last + 1]) <= MAX_TOKENS for first, last in found)
 
 
-def test_a_document_is_called_by_its_title_and_by_its_file_unless_that_is_only_numbered() -> None:
+def test_a_document_is_called_by_its_title_and_by_its_file_unless_that_is_one_of_a_row() -> None:
     assert names_of_document("Bees", "report KX-4471-B.pdf") == ("Bees", "report KX-4471-B")
-    assert names_of_document(None, "4711.pdf") == names_of_document("", None) == ()
+    assert names_of_document(None, "4711.pdf") == ("4711",)
+    assert names_of_document(None, "17.pdf") == names_of_document("", None) == ()
     assert names_of_document("bees", "bees.txt") == ("bees",)
