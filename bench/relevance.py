@@ -1,10 +1,10 @@
 """How well search finds: nDCG@10 and recall@100 on a collection in BEIR's form, by each mode.
 
 The folder has ``corpus.jsonl`` (``_id``, ``title``, ``text``), ``queries.jsonl`` (``_id``, ``text``) and
-``qrels.tsv`` (or ``qrels/test.tsv``). Each text is uploaded as a document of its own, a heading and what follows,
-to a system of the benchmark's own, and each query is asked of it over HTTP. A hit counts for its document, the
-first of each. The same queries are answered by sentence-transformers alone in the same run: whole texts, as far as the
-model reads, and exact cosines. Times are of one search after another.
+``qrels.tsv`` (or ``qrels/test.tsv``). Each text is uploaded as a document of its own, a heading and what
+follows, to a system of the benchmark's own, and each query is asked of it over HTTP. A hit counts for its
+document, the first of each. The same queries are answered by sentence-transformers alone in the same run:
+whole texts, as far as the model reads, and exact cosines. Times are of one search after another.
 
     python -m bench.relevance FOLDER [--queries 0]
 """
