@@ -29,8 +29,8 @@ FULL_DISK_SHARE, FULL_DISK_SECONDS = 0.2, 600.0
 RESTART_SECONDS = 5.0
 """A node whose queue was fine since its start is started again so soon: that costs seconds and no data."""
 RESTART_SIGHTINGS = 3
-ASKED_AFTER = 2
-"""Looks before the node is asked whether it has forgotten the queue for good, which takes some seconds."""
+TIMES_ASKED = 2
+"""Whether it has forgotten the queue for good is asked of the node at so many looks: it takes some seconds."""
 SAID_AFTER = 3
 """Looks before the person at the terminal hears of it: a stream is down for some seconds after each start."""
 
@@ -112,7 +112,7 @@ class RepairedBroker(PrivateBroker):
             self._aside = None
             lost = lost_queue(self.url, self.management_url) if has_room else None
         self._down.note(lost, self.pid, now)
-        if self._was_full(now) and self._down.sightings == ASKED_AFTER:
+        if self._was_full(now) and 0 < self._down.sightings <= TIMES_ASKED:
             self._down.is_forgotten = is_forgotten(self, self._down.queue)
         self._next_look = time.monotonic() + self._pause()
         if self._down.sightings == SAID_AFTER and not self._down.was_fine:

@@ -8,7 +8,7 @@ SECONDS = 10.0
 
 IS_FORGOTTEN = """
     (fun() ->
-        {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>)),
+        [Q] = mnesia:dirty_read(rabbit_durable_queue, rabbit_misc:r(<<"VHOST">>, queue, <<"QUEUE">>)),
         IsUnnamed = fun(System, Name) -> ra_directory:uid_of(System, Name) == undefined end,
         Coordinator = rabbit_stream_coordinator,
         case amqqueue:get_type(Q) of
@@ -29,6 +29,7 @@ IS_FORGOTTEN = """
     end)()."""
 """True where a quorum queue's Raft log has no name any more, or the coordinator does not know the stream.
 
+A queue that did not come up with its node is in the table of durable ones alone.
 Read in rabbit_stream_coordinator (``recover``, ``ensure_coordinator_started``) and ra_directory of RabbitMQ 3.10:
 no start of the node brings such a queue back.
 """

@@ -1,5 +1,6 @@
 """A queue that is lost while its name stays is told from one that is missing, and from a broker that is away."""
 
+import shutil
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -17,6 +18,10 @@ pytestmark = pytest.mark.anyio
 
 PARSE = topology.work_queue("parse")
 RETRY = topology.retry_queue("parse", 5)
+
+
+def forgotten(host: PrivateVirtualHost, queue: topology.Queue) -> bool:
+    return is_forgotten(host.broker, queue.name, urlsplit(host.url).path.removeprefix("/"))
 
 
 async def test_queues_that_work_are_fine_and_keep_what_lies_in_them(vhost_url: str) -> None:
@@ -37,19 +42,27 @@ async def test_queues_that_work_are_fine_and_keep_what_lies_in_them(vhost_url: s
 async def test_a_queue_whose_process_ended_is_down_and_forgotten_only_if_no_start_brings_it_back(
     private_broker: PrivateVirtualHost,
 ) -> None:
-    def forgotten(queue: topology.Queue) -> bool:
-        return is_forgotten(
-            private_broker.broker, queue.name, urlsplit(private_broker.url).path.removeprefix("/")
-        )
-
     await declare_once(private_broker.url)
-    assert not forgotten(topology.LOG)
+    assert not forgotten(private_broker, topology.LOG)
     with lost_queues(private_broker, RETRY, topology.LOG):
         await declare_once(private_broker.url)  # which does not help
         states = [await queue_state_at(private_broker.url, queue) for queue in (RETRY, PARSE, topology.LOG)]
         assert states == [QueueState.DOWN, QueueState.FINE, QueueState.DOWN]
-        assert [forgotten(queue) for queue in (RETRY, topology.LOG)] == [False, True]
+        assert [forgotten(private_broker, queue) for queue in (RETRY, topology.LOG)] == [False, True]
     assert await queue_state_at(private_broker.url, RETRY) is QueueState.FINE
+
+
+async def test_a_stream_whose_coordinator_has_lost_its_files_is_down_and_forgotten(
+    private_broker: PrivateVirtualHost,
+) -> None:
+    await declare_once(private_broker.url)
+    private_broker.kill()
+    (node,) = (private_broker.broker.directory / "mnesia").glob("*@localhost")
+    shutil.rmtree(node / "coordination")
+    private_broker.start()
+    assert await queue_state_at(private_broker.url, topology.LOG) is QueueState.DOWN
+    assert forgotten(private_broker, topology.LOG)
+    assert not forgotten(private_broker, PARSE)
 
 
 async def test_a_queue_that_nobody_declared_is_missing(vhost_url: str) -> None:
