@@ -2,7 +2,8 @@
 
 Either side scores in its own measure, so each is brought to 0 to 1 by the range of its best candidates, and half of
 each is the score. (That found more than reciprocal ranks, which forget how far apart two hits are.) A candidate
-that only one side has brought comes with its exact value on the other, so nothing has to be made up for it.
+that only one side has brought comes with its exact value on the other, so nothing has to be made up for it. A
+quotation is as near as can be, whatever else the text around it says, which its vector is made of too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,13 +24,15 @@ class Candidate:
     """A chunk that may be a hit.
 
     ``cosine`` is that of its vector and the query's, None where no vector was asked for; ``words`` the BM25 of its
-    passage, 0 where that has no word of the query, None where no words were asked for.
+    passage, 0 where that has no word of the query, None where no words were asked for. ``is_quotation`` where the
+    words stand in it as they were asked for, all in a row.
     """
 
     document_id: str
     chunk_index: int
     cosine: float | None
     words: float | None
+    is_quotation: bool = False
 
     @property
     def key(self) -> tuple[str, int]:
@@ -142,7 +145,8 @@ class Ranking:
             return ScoredCandidate(one, min(max(cosine, 0.0), 1.0))
         if self._mode is SearchMode.WORDS:
             return ScoredCandidate(one, words / self._words.highest if words > 0 else 0.0)
-        return ScoredCandidate(one, (self._cosines.place(cosine) + self._words.place(words)) / 2)
+        nearness = 1.0 if one.is_quotation else self._cosines.place(cosine)
+        return ScoredCandidate(one, (nearness + self._words.place(words)) / 2)
 
 
 def _passage(one: Candidate) -> tuple[str, float]:

@@ -17,8 +17,9 @@ def test_a_quoted_sentence_finds_its_chunk_first_however_little_it_says_of_the_t
     system.accept(
         "trees.txt", b"Leaves drop from trees in autumn, and birds in flight remind people of leaves."
     )
-    for name in (document_id,):
-        system.finished(name)
+    # Far from both, so that the two are all but equally near beside them.
+    embedded(system, wages="Wages rose by three percent.", engine="The engine is started with a key.")
+    system.finished(document_id)
     hits = system.search(f"{quoted}.", limit=10)
     best = hits[0]
     assert best["documentId"] == document_id
@@ -74,11 +75,12 @@ def test_an_identifier_and_a_name_in_another_script_find_their_document_first(sy
 
 
 def test_each_mode_tells_what_it_goes_by(system: System) -> None:
-    embedded(system, smoke="Keepers calm their bees with cool smoke 🐝 before the hive is opened.")
+    ids = embedded(system, smoke="Keepers calm their bees with cool smoke 🐝 before the hive is opened.")
+    asked = {"query": "calming a bee", "documentIds": [*ids.values()]}
     answers = {}
     for mode in ("hybrid", "semantic", "words"):
         with system.client() as client:
-            answer = client.post("/api/v1/search", json={"query": "calming a bee", "mode": mode})
+            answer = client.post("/api/v1/search", json={**asked, "mode": mode})
         answers[mode] = answer.json()
         assert answers[mode]["mode"] == mode
         assert answers[mode]["items"][0]["filename"] == "smoke.txt"
@@ -90,7 +92,7 @@ def test_each_mode_tells_what_it_goes_by(system: System) -> None:
     assert words["score"] == 1
     assert [hybrid["text"][start:end] for start, end in hybrid["highlights"]] == ["calm", "bees"]
     with system.client() as client:
-        default = client.post("/api/v1/search", json={"query": "calming a bee"}).json()
+        default = client.post("/api/v1/search", json=asked).json()
         assert default == answers["hybrid"]
         for wrong in ({"mode": "magic"}, {"minCosine": 1.5}, {"minCosine": "near"}):
             assert client.post("/api/v1/search", json={"query": "x", **wrong}).status_code == 422

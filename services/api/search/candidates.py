@@ -12,6 +12,7 @@ from services.api.search.both_sides import complete
 from services.api.search.found_chunks import ChunkKey
 from services.api.search.matching import Match, WordQuery, matching, read_query
 from services.api.search.nearest import nearest
+from services.api.search.quotations import quotations
 from services.api.search.scope import Scope
 from services.api.search.term_views import TermView
 from services.search_terms.fusion import Candidate, SearchMode
@@ -35,7 +36,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class WordSide:
-    """What a search knows before its query is embedded: its words, and the passages that have them.
+    """What a search knows before its query is embedded: its words, and the passages and the quotations of them.
 
     ``is_few`` is whether the chunks of the scope are few.
     """
@@ -43,6 +44,7 @@ class WordSide:
     query: WordQuery
     is_few: bool
     matches: Sequence[Match]
+    quotations: Sequence[Row[Any]] = ()
 
 
 def per_side(limit: int) -> int:
@@ -59,7 +61,8 @@ async def find_matches(
         return WordSide(words, is_few, [])
     least = limit if mode is SearchMode.WORDS else 1
     matches = await matching(connection, scope, words, limit=per_side(limit), least=least, is_few=is_few)
-    return WordSide(words, is_few, matches)
+    quoting = await quotations(connection, scope, query, limit) if mode is SearchMode.HYBRID else ()
+    return WordSide(words, is_few, matches, quoting)
 
 
 async def find_candidates(
@@ -75,29 +78,29 @@ async def find_candidates(
         return _joined(side.matches, {}, {})
     if mode is SearchMode.SEMANTIC:
         near = await nearest(connection, scope, embedding, limit, is_few=side.is_few)
-        return Candidates([_candidate(_key(row), row.cosine, None) for row in near], _spans(near))
+        return Candidates([Candidate(*_key(row), row.cosine, None) for row in near], _spans(near))
     near = await nearest(connection, scope, embedding, per_side(limit), is_few=side.is_few)
-    both = await complete(connection, side.query, embedding, side.matches, near)
+    both = await complete(connection, side.query, embedding, side.matches, [*near, *side.quotations])
     cosines = both.cosines | {_key(row): row.cosine for row in near}
-    return _joined(both.matches, cosines, _spans(near))
+    return _joined(both.matches, cosines, _spans(near), {*map(_key, side.quotations)})
 
 
 def _joined(
-    matches: Collection[Match], cosines: Mapping[ChunkKey, float], spans: Mapping[ChunkKey, Span]
+    matches: Collection[Match],
+    cosines: Mapping[ChunkKey, float],
+    spans: Mapping[ChunkKey, Span],
+    quoting: Collection[ChunkKey] = (),
 ) -> Candidates:
     by_chunk = {
         (match.document_id, index): match for match in matches for index in range(match.first, match.last + 1)
     }
     keys = dict.fromkeys((*spans, *by_chunk))
     candidates = [
-        _candidate(key, cosines.get(key), by_chunk[key].words if key in by_chunk else 0.0) for key in keys
+        Candidate(*key, cosines.get(key), by_chunk[key].words if key in by_chunk else 0.0, key in quoting)
+        for key in keys
     ]
     of_matches = {key: (*_span(match)[:2], key[1], key[1]) for key, match in by_chunk.items()}
     return Candidates(candidates, {**of_matches, **spans}, by_chunk)
-
-
-def _candidate(key: ChunkKey, cosine: float | None, words: float | None) -> Candidate:
-    return Candidate(*key, cosine, words)
 
 
 def _spans(rows: Iterable[Row[Any]]) -> dict[ChunkKey, Span]:

@@ -188,3 +188,14 @@ def test_a_chunk_without_a_word_of_its_passages_is_no_hit_by_words_and_else_has_
         shares=lambda one: shares[one.chunk_index],
     )
     assert [one.candidate.chunk_index for one in found] == [0]
+
+
+def test_a_quotation_comes_before_a_nearer_text_with_most_of_its_words() -> None:
+    quoting, near, far = (
+        Candidate("d", 0, 0.3, 10.0, is_quotation=True),
+        chunk(1, 0.8, 8.0),
+        chunk(2, -0.1, 0.0),
+    )
+    best = fused([near, far, quoting], SearchMode.HYBRID, per_side=50, limit=3)
+    assert [(one.candidate.chunk_index, one.score) for one in best[:1]] == [(0, 1.0)]
+    assert best[0].candidate.cosine == 0.3

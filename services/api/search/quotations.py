@@ -1,0 +1,31 @@
+"""Finds the chunks in which all words of a query stand in a row: who quotes a sentence wants where it stands."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.api.search.scope import Scope
+from services.runtime.database.tables import chunks, documents
+
+LEAST_WORDS = 4
+"""Fewer in a row are a name or a turn of phrase, which many chunks have."""
+
+_SIMPLE: ColumnElement[str] = literal_column("'simple'")
+
+
+async def quotations(connection: AsyncConnection, scope: Scope, query: str, limit: int) -> Sequence[Row[Any]]:
+    """Return up to ``limit`` chunks of the scope that quote the query: document, attempt and index of each."""
+    if len(query.split()) < LEAST_WORDS:
+        return []
+    in_a_row = func.to_tsvector(_SIMPLE, chunks.c.text).op("@@")(func.phraseto_tsquery(_SIMPLE, query))
+    key = (chunks.c.document_id, chunks.c.attempt, chunks.c.index.label("chunk_index"))
+    # Materialised, so that the index on words is read first, and not the chunks of every document.
+    quoting = select(*key).where(in_a_row).cte("quoting").prefix_with("MATERIALIZED")
+    is_shown = and_(
+        documents.c.document_id == quoting.c.document_id, documents.c.visible_attempt == quoting.c.attempt
+    )
+    found = select(quoting).join(documents, is_shown).where(*scope.conditions).limit(limit)
+    rows: Sequence[Row[Any]] = (await connection.execute(found)).all()
+    return rows
