@@ -14,12 +14,16 @@ from services.api.search.matching import Match, WordQuery
 # The passages of the near are looked up by the last that begins before them. One statement for both sides: each
 # takes the API a millisecond, however little it asks.
 _BOTH = """
-WITH matches AS (
+WITH asked AS MATERIALIZED (
+  SELECT CAST(:query AS sparsevec) AS words, CAST(:vector AS halfvec({dimensions})) AS vector,
+    CAST(:vector AS vector({dimensions})) AS old_vector
+),
+matches AS (
   SELECT * FROM unnest(CAST(:document_ids AS text[]), CAST(:attempts AS int[]), CAST(:firsts AS int[]),
     CAST(:lasts AS int[]), CAST(:words AS float[])) AS match (document_id, attempt, first, last, words)
   UNION
   SELECT passage.document_id, passage.attempt, passage.first, passage.last,
-    -(passage.weights <#> CAST(:query AS sparsevec))
+    -(passage.weights <#> (SELECT words FROM asked))
   FROM unnest(CAST(:near_ids AS text[]), CAST(:near_attempts AS int[]), CAST(:near_indexes AS int[]))
     AS chunk (document_id, attempt, index)
   CROSS JOIN LATERAL (
@@ -30,8 +34,8 @@ WITH matches AS (
   WHERE chunk.index <= passage.last
 )
 SELECT match.document_id, match.attempt, match.first, match.last, match.words, e.index, 1 - coalesce(
-    v.embedding::halfvec({dimensions}) <=> CAST(:vector AS halfvec({dimensions})),
-    e.embedding::vector({dimensions}) <=> CAST(:vector AS vector({dimensions}))
+    v.embedding::halfvec({dimensions}) <=> (SELECT vector FROM asked),
+    e.embedding::vector({dimensions}) <=> (SELECT old_vector FROM asked)
   )
 FROM matches AS match
 JOIN embeddings e

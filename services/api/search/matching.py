@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgvector.sqlalchemy import SPARSEVEC
-from sqlalchemy import ColumnElement, Float, Integer, Select, Text, and_, bindparam, cast, select, text
+from sqlalchemy import ColumnElement, Float, Integer, Select, and_, cast, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.api.search.parameters import once
 from services.api.search.scope import Scope
 from services.api.search.term_views import TermView, read_languages, read_statistics
 from services.runtime.database.passage_tables import passages
@@ -132,5 +133,5 @@ def _by_index(scope: Scope, query: WordQuery, dimensions: Sequence[int], limit: 
 
 
 def _score(query: WordQuery) -> ColumnElement[float]:
-    vector = cast(bindparam(None, query.vector, Text), SPARSEVEC(DIMENSIONS))
+    vector = once(query.vector, SPARSEVEC(DIMENSIONS))
     return (-passages.c.weights.op("<#>", return_type=Float())(vector)).label("words")

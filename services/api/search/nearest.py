@@ -11,10 +11,8 @@ from sqlalchemy import (
     Row,
     Select,
     Subquery,
-    Text,
     and_,
     any_,
-    bindparam,
     cast,
     func,
     literal_column,
@@ -25,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
+from services.api.search.parameters import once
 from services.api.search.scope import Scope
 from services.runtime.database.tables import documents
 from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
@@ -174,6 +173,4 @@ def _old_distance(query: QueryEmbedding) -> ColumnElement[float]:
 def _cosine_distance(
     embedding: ColumnElement[Any], query: QueryEmbedding, kind: HALFVEC | Vector
 ) -> ColumnElement[float]:
-    return cast(embedding, kind).op("<=>", return_type=Float())(
-        cast(bindparam(None, str(query.vector), Text), kind)
-    )
+    return cast(embedding, kind).op("<=>", return_type=Float())(once(query.vector, kind))

@@ -36,7 +36,12 @@ passages = Table(
     ForeignKeyConstraint(
         ["document_id", "attempt"], ["attempts.document_id", "attempts.attempt"], ondelete="CASCADE"
     ),
-    Index("passages_dimensions", "dimensions", postgresql_using="gin"),
+    Index(
+        "passages_dimensions",
+        "dimensions",
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 1024},  # kB
+    ),
     Index("passages_language", "language", text("coalesce(owner_id, '')")),
 )
 

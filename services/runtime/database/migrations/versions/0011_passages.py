@@ -35,7 +35,14 @@ def upgrade() -> None:
         ),
     )
     op.execute("ALTER TABLE passages SET (toast_tuple_target = 8160)")
-    op.create_index("passages_dimensions", "passages", ["dimensions"], postgresql_using="gin")
+    # What comes is put into the index by heaps: with those of the usual size somebody waits a seventh of a second.
+    op.create_index(
+        "passages_dimensions",
+        "passages",
+        ["dimensions"],
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 1024},
+    )
     op.execute("CREATE INDEX passages_language ON passages (language, coalesce(owner_id, ''))")
     op.create_table(
         "term_views",
