@@ -20,7 +20,7 @@ from services.api.search import scope
 from services.api.search.search import SearchRequest, search
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
-from services.runtime.database.vector_index import ensure_vector_index
+from services.runtime.database.vector_index import ensure_vector_index, vector_index_name
 from services.search_terms.fusion import SearchMode
 
 pytestmark = pytest.mark.anyio
@@ -202,6 +202,8 @@ async def test_a_search_takes_no_longer_once_its_statement_is_planned_for_all_qu
 ) -> None:
     dice = np.random.default_rng(3)
     wide = [unit(dice.normal(size=384)) for _ in range(2000)]
+    async with engine.begin() as connection:  # which is of vectors of another length
+        await connection.exec_driver_sql(f"DROP INDEX {vector_index_name(MODEL)}")
     await store(
         fresh_database_url, [Stored("only", n, None, "text/plain", vector) for n, vector in enumerate(wide)]
     )
