@@ -355,6 +355,7 @@ def test_the_audit_finds_nothing_on_a_system_that_is_whole_and_whatever_is_missi
     frail.finished(other)
     with psycopg.connect(frail.database_url) as database:
         database.execute("DELETE FROM embeddings WHERE document_id = %s", [document_id])
+        database.execute("DELETE FROM passages WHERE document_id = %s", [other])
         database.execute("UPDATE documents SET message = 'forged' WHERE document_id = %s", [other])
         database.execute(
             "INSERT INTO vectors (vector_id, model, text_hash, embedding) OVERRIDING SYSTEM VALUE"
@@ -366,6 +367,7 @@ def test_the_audit_finds_nothing_on_a_system_that_is_whole_and_whatever_is_missi
     assert status == 1
     assert {(what, subject) for what, subject, _ in found["findings"]} == {
         ("chunks incomplete", document_id),
+        ("words incomplete", other),
         ("projection differs", other),
         ("document without its object", other),
         ("object without a document", "stray"),

@@ -33,6 +33,18 @@ UNION ALL
 SELECT document_id, 'embedded, but not visible' FROM documents
 WHERE outcome ->> 'status' = 'embedded' AND {IS_ALIVE} AND visible_attempt IS DISTINCT FROM attempt
 """  # noqa: S608 - of constants
+UNFOUND = f"""
+SELECT document_id, 'chunks ' || chunk_count || ', with passages ' || counted
+FROM (
+  SELECT a.document_id, a.chunk_count, (
+    SELECT coalesce(sum(p.last - p.first + 1), 0) FROM passages p
+    WHERE (p.document_id, p.attempt) = (a.document_id, a.attempt)
+  ) AS counted
+  FROM documents JOIN attempts a ON a.document_id = documents.document_id AND a.attempt = documents.visible_attempt
+  WHERE {IS_ALIVE} AND a.terms_version > 0
+) found
+WHERE counted <> chunk_count
+"""  # noqa: S608 - of constants
 LEFT_BEHIND = """
 SELECT a.document_id, 'attempt ' || a.attempt || ' has chunks and nobody sees them'
 FROM attempts a JOIN documents USING (document_id)
@@ -56,6 +68,7 @@ CHECKS = {
     "deletion unfinished": UNDELETED,
     "outcome contradicted": CONTRADICTED,
     "chunks incomplete": INCOMPLETE,
+    "words incomplete": UNFOUND,
     "chunks left behind": LEFT_BEHIND,
     "upload left behind": STALE_UPLOADS,
     "vector left behind": UNUSED_VECTORS,

@@ -13,17 +13,17 @@ from services.search_terms.indexing import indexed
 from services.search_terms.passages import names_of_document
 from services.search_terms.terms import VERSION
 
-_OUTDATED = (
-    select(
-        attempts.c.document_id,
-        attempts.c.attempt,
-        attempts.c.details["title"].label("title"),
-        documents.c.filename,
-        documents.c.owner_id,
-    )
-    .join(documents, documents.c.document_id == attempts.c.document_id)
+# One of some hundred, so that several replicas seldom take the same; of all of them would be all to read each time.
+_SOME = (
+    select(attempts.c.document_id, attempts.c.attempt, attempts.c.details["title"].label("title"))
     .where(attempts.c.terms_version < bindparam("version"))
-    .order_by(func.random())  # so that several replicas seldom take the same
+    .limit(200)
+    .subquery("some")
+)
+_OUTDATED = (
+    select(_SOME, documents.c.filename, documents.c.owner_id)
+    .join(documents, documents.c.document_id == _SOME.c.document_id)
+    .order_by(func.random())
     .limit(1)
 )
 
