@@ -60,6 +60,15 @@ _STATEMENTS = {
 }
 
 
+async def is_wanted(connection: AsyncConnection, attempt: DocumentAttempt) -> bool:
+    """Return whether an attempt is still to be worked on: current, of a document that is alive, without an outcome.
+
+    Nothing is locked, so that may be over by the time that it is told.
+    """
+    row = (await connection.execute(_CURRENT, {"document_id": attempt.document_id})).one_or_none()
+    return row is not None and row.attempt == attempt.attempt and not row.is_done
+
+
 @asynccontextmanager
 async def locked_attempt(
     engine: AsyncEngine,

@@ -16,6 +16,7 @@ from contracts.failures import DocumentFailed, FailureCode, StagecastError
 from contracts.stages import StageSpec
 from contracts.statuses import SENTENCES, Status
 from services.lifecycle.attempt_statements import store_parsed
+from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import publish_outcome, record_failure
@@ -63,7 +64,7 @@ class ParseCommandHandler:
         """Return True when there are chunks now; False when the document failed, and was reported so."""
         started_at = datetime.now(UTC)
         try:
-            parsed = await self._read_chunks(attempt)
+            parsed = await while_wanted(self.engine, attempt, self._read_chunks(attempt))
         except DocumentFailed as failure:
             await self._fail(attempt, failure)
             return False

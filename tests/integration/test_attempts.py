@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.commands import ParseDocument, StageCommand
 from contracts.events import LogEvent
 from contracts.failures import DocumentFailed, FailureCode
+from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.intake import resolved_command
@@ -84,6 +85,19 @@ async def test_an_attempt_begins_though_the_end_of_the_last_is_being_announced(e
         await connection.execute(update(documents).values(outcome_published_at=func.now()))
 
     assert (await beginning).attempt == 2
+
+
+async def test_work_goes_on_while_it_is_wanted_and_ends_within_a_second_when_it_is_not(
+    engine: AsyncEngine,
+) -> None:
+    assert await while_wanted(engine, DOCUMENT, asyncio.sleep(0.6, "done")) == "done"
+    for meanwhile in ({"attempt": 2}, {"attempt": 1, "deleted_at": func.now()}):
+        work = asyncio.create_task(while_wanted(engine, DOCUMENT, asyncio.sleep(60)))
+        async with engine.begin() as connection:
+            await connection.execute(update(documents).values(**meanwhile))
+        async with asyncio.timeout(1):
+            with pytest.raises(Superseded):
+                await work
 
 
 async def test_no_attempt_begins_before_the_last_has_ended(engine: AsyncEngine) -> None:

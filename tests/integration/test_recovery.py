@@ -8,7 +8,8 @@ import httpx
 
 from contracts import topology
 from local.backing.rabbitmq import PrivateBroker
-from tests.support.documents import pdf
+from tests.support.documents import SLOW_HTML, pdf
+from tests.support.parser_children import children, cpu_ticks
 from tests.support.system import System, following, until
 from tests.support.virtual_host import PrivateVirtualHost
 
@@ -135,6 +136,22 @@ def _is_taken_to_its_end(system: System, text: str) -> bool:
     document_id = answers[-1].json()["documentId"]
     until(lambda: system.document(document_id)["status"] == "embedded")
     return bool(system.search(text, documentIds=[document_id]))
+
+
+def test_a_document_that_is_deleted_while_it_is_parsed_costs_no_more_time_and_leaves_nothing_behind(
+    system: System,
+) -> None:
+    parser = system.processes["parser"].pid
+    idle = {child: cpu_ticks(child) for child in children(parser)}
+    document_id = system.accept("deep.html", SLOW_HTML)
+    until(lambda: [child for child in children(parser) & idle.keys() if cpu_ticks(child) > idle[child] + 20])
+    with system.client() as client:
+        assert client.delete(f"/api/v1/documents/{document_id}").status_code == 204
+    until(lambda: idle.keys() - children(parser), within=1)
+    last = system.accept("last.txt", b"One more document, to see that work goes on.")
+    assert system.finished(last)["status"] == "embedded"
+    until(lambda: len(children(parser)) == len(idle))
+    assert document_id not in {path.name for path in (system.directory / "objects" / "documents").iterdir()}
 
 
 def test_a_document_that_is_deleted_while_it_is_embedded_leaves_nothing_behind(system: System) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from services.runtime.errors import is_transient
 from services.runtime.process.asyncio_guards import forget, is_cancelled
@@ -33,7 +34,7 @@ async def run_step(part: str, step: Callable[[], Awaitable[object]]) -> bool:
     return True
 
 
-async def cancel_all(*tasks: asyncio.Task[None]) -> None:
+async def cancel_all(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks and wait for their end; those that go on are cancelled again.
 
     A cancellation can get lost: where it meets what was waited for just as that is done, ``asyncio.wait_for`` of

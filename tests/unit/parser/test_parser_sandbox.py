@@ -17,6 +17,7 @@ from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
 from services.runtime.media_types import HTML, PDF, PLAIN
 from tests.support import documents
+from tests.support.parser_children import about, children, cpu_ticks
 from tests.support.sandbox import MEGABYTE, ignore, sandbox
 
 pytestmark = pytest.mark.anyio
@@ -32,27 +33,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write_
-
-
-def children() -> set[int]:
-    """The process ids of this process's parser children."""
-    lists = Path("/proc/self/task").glob("*/children")
-    pids = {int(pid) for listed in lists for pid in listed.read_text().split()}
-    # A process that has ended has no command line any more.
-    return {pid for pid in pids if b"services.parser.child" in about(pid, "cmdline")}
-
-
-def about(pid: int, what: str) -> bytes:
-    """A file of /proc on a process; nothing when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/{what}").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def cpu_ticks(pid: int) -> int:
-    fields = about(pid, "stat").rpartition(b")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 async def busy(child: int) -> None:
