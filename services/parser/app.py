@@ -13,7 +13,7 @@ from services.runtime.process.stage_app import StageApp
 
 def create_app(settings: ParserSettings) -> AsgiFastStream:
     """Wire the parser; connections open in its lifespan."""
-    stage = StageApp.create(stages.named("parse"), settings, connections=settings.parse_concurrency + 2)
+    stage = StageApp.create(stages.named("parse"), settings, connections=2 * settings.parse_concurrency + 2)
     handler = ParseCommandHandler(
         spec=stage.spec,
         engine=stage.engine,
@@ -31,6 +31,8 @@ def _sandbox(settings: ParserSettings) -> Sandbox:
         processes=settings.parse_concurrency,
         memory_bytes=settings.parse_memory_bytes,
         timeout_seconds=settings.parse_timeout_seconds,
+        stall_seconds=settings.parse_stall_seconds,
+        stand_in_seconds=settings.parse_stand_in_seconds,
         pdf_engine=settings.pdf_engine,
         embedding_model=settings.embedding_model,
     )

@@ -21,9 +21,10 @@ from services.parser.confinement import confine, die_with
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
 from services.parser.formats.swallowed_errors import SwallowedErrors
+from services.parser.limits.allowance import Allowance
 from services.parser.tokenizer import ModelTokenizer
 
-_PROGRESS_SECONDS = 0.25
+_STEP_SECONDS = 0.5
 
 
 def main() -> None:
@@ -81,9 +82,9 @@ class _Work:
             return ipc.Failed(code=FailureCode.INTERNAL, message=message, detail=_traceback())
 
     def _parse(self) -> ipc.Parsed:
-        reading = Reading(self._task.pdf_engine, self._report, self._swallowed)
-        content = read(Path(self._task.path), self._task.media_type, reading)
-        chunks = self._chunker.chunks(content.blocks, title_of(content, self._task.filename))
+        content = read(Path(self._task.path), self._task.media_type, self._reading())
+        title = title_of(content, self._task.filename)
+        chunks = self._chunker.chunks(content.blocks, title, self._get_on)
         if not chunks:
             raise empty()
         self._send_chunks(chunks)
@@ -91,15 +92,26 @@ class _Work:
             page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
         )
 
+    def _reading(self) -> Reading:
+        task = self._task
+        allowance = Allowance(task.stand_in_seconds, in_all=task.is_careful)
+        return Reading(
+            task.pdf_engine, self._report, self._swallowed, allowance, task.avoided_page, task.last_page
+        )
+
     def _send_chunks(self, chunks: tuple[Chunk, ...]) -> None:
         for start in range(0, len(chunks), ipc.CHUNKS_PER_FRAME):
             self._send(ipc.Chunks(chunks=list(chunks[start : start + ipc.CHUNKS_PER_FRAME])))
 
     def _report(self, pages_done: int, page_count: int) -> None:
+        # Every page, since the last one is what a crash is known by.
+        self._send(ipc.Progress(pages_done=pages_done, page_count=page_count))
+
+    def _get_on(self) -> None:
         now = time.monotonic()
-        if now >= self._quiet_until or pages_done == page_count:
-            self._quiet_until = now + _PROGRESS_SECONDS
-            self._send(ipc.Progress(pages_done=pages_done, page_count=page_count))
+        if now >= self._quiet_until:
+            self._quiet_until = now + _STEP_SECONDS
+            self._send(ipc.Step())
 
     def _send(self, frame: ipc.Answer) -> None:
         rest = memoryview(ipc.encode(frame))

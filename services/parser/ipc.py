@@ -35,12 +35,21 @@ class Confinement(_Frame):
 
 
 class Task(_Frame):
-    """A file to parse, and the name that it was uploaded under."""
+    """A file to parse, and the name that it was uploaded under.
+
+    ``stand_in_seconds`` is what a call of the engine that stands in may take; all of them together when
+    ``is_careful``, which is a further try. Of a PDF, ``avoided_page`` is not read by the first engine, and what
+    comes after ``last_page`` not at all; both count from 1.
+    """
 
     path: str
     media_type: str
     filename: str
     pdf_engine: PdfEngineName
+    stand_in_seconds: float
+    is_careful: bool = False
+    avoided_page: int | None = None
+    last_page: int | None = None
 
 
 class Ready(_Frame):
@@ -50,11 +59,17 @@ class Ready(_Frame):
 
 
 class Progress(_Frame):
-    """Pages are done."""
+    """Pages are done; none yet when the file has just been opened."""
 
     kind: Literal["progress"] = "progress"
     pages_done: int
     page_count: int
+
+
+class Step(_Frame):
+    """What was read is being cut into chunks, and that gets on."""
+
+    kind: Literal["step"] = "step"
 
 
 class Chunks(_Frame):
@@ -91,7 +106,7 @@ OUT_OF_MEMORY = Failed(
 )
 """Made in advance: there is no memory for it when it is needed."""
 
-Answer = Annotated[Ready | Progress | Chunks | Parsed | Failed, Field(discriminator="kind")]
+Answer = Annotated[Ready | Progress | Step | Chunks | Parsed | Failed, Field(discriminator="kind")]
 
 Frame = Task | Answer
 

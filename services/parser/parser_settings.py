@@ -14,5 +14,7 @@ class ParserSettings(WorkerSettings):
     pdf_engine: Literal["auto", "pypdf", "pdfium"] = "auto"
     parse_concurrency: int = Field(default=2, ge=1, le=64)
     parse_timeout_seconds: float = Field(default=600, gt=0)
+    parse_stall_seconds: float = Field(default=30, gt=0)
+    parse_stand_in_seconds: float = Field(default=15, gt=0)
     parse_memory_bytes: int = Field(default=2_147_483_648, ge=268_435_456)
     embed_batch_chunks: int = Field(default=32, ge=1, le=1024)

@@ -12,13 +12,18 @@ from services.lifecycle.chunk import Chunk
 from services.parser import ipc
 from services.parser.child_process import ChildDied, ChildNotReady, ChildProcess
 from services.parser.formats.reading import MAX_CHARACTERS, PdfEngineName
+from services.parser.limits.next_try import Reached, next_try
+from services.parser.limits.time_budget import TimeBudget
 from services.parser.normalization import clean
 from services.parser.parsed_document import ParsedDocument
-from services.runtime import media_types
 from services.runtime.process.logging import get_logger
 
 MOST_CHARACTERS = 2 * MAX_CHARACTERS
 """From one child, which has read a hostile file and is not believed to keep to its own limit."""
+
+_PROGRESS_SECONDS = 0.25
+FURTHER_SECONDS = 5
+"""In a further try, beyond what the engine that stands in may take: for all that can't be interrupted."""
 
 OnProgress = Callable[[int, int], Awaitable[None]]
 
@@ -34,17 +39,25 @@ class Sandbox:
         processes: int,
         memory_bytes: int,
         timeout_seconds: float,
+        stall_seconds: float = 30,
+        stand_in_seconds: float = 15,
+        further_seconds: float = FURTHER_SECONDS,
         documents_per_process: int = 50,
         pdf_engine: PdfEngineName = "auto",
         embedding_model: str,
     ) -> None:
         """``memory_bytes`` is what a child may take beyond what it needs to be ready.
 
-        ``timeout_seconds`` is for one document. A child is replaced after ``documents_per_process``.
+        ``timeout_seconds`` is for one document, ``stall_seconds`` for what passes without a finished page, and
+        ``stand_in_seconds`` for the engine that stands in for another. A child is replaced after
+        ``documents_per_process``.
         """
         self._processes = processes
         self._memory_bytes = memory_bytes
         self._timeout_seconds = timeout_seconds
+        self._stall_seconds = stall_seconds
+        self._further_seconds = further_seconds
+        self._stand_in_seconds = min(stand_in_seconds, stall_seconds / 2)
         self._documents_per_process = documents_per_process
         self._pdf_engine: PdfEngineName = pdf_engine
         self._embedding_model = embedding_model
@@ -79,31 +92,49 @@ class Sandbox:
         page, then at most about four times a second, and after the last. Cancelled, it kills the child.
         Raises ChildNotReady or ChildDied when it is the sandbox that fails, and not the document.
         """
-        budget = _TimeBudget(self._timeout_seconds)
-        engines: tuple[PdfEngineName, ...] = (self._pdf_engine,)
-        if self._pdf_engine == "auto" and media_type == media_types.PDF:
-            # PDFium aborts on some files that pypdf reads.
-            engines = ("auto", "pypdf")
-        tasks = [
-            ipc.Task(path=str(path), media_type=media_type, filename=filename, pdf_engine=engine)
-            for engine in engines
-        ]
-        for task in tasks[:-1]:
-            try:
-                return await self._parse(task, on_progress, budget)
-            except ChildDied as died:
-                self._report(died)
-        try:
-            return await self._parse(tasks[-1], on_progress, budget)
-        except ChildDied as died:
-            self._report(died)
-            raise _failure(died) from died
+        task = ipc.Task(
+            path=str(path),
+            media_type=media_type,
+            filename=filename,
+            pdf_engine=self._pdf_engine,
+            stand_in_seconds=self._stand_in_seconds,
+        )
+        return await self._read(task, _ToldProgress(on_progress), TimeBudget(self._timeout_seconds))
 
-    async def _parse(self, task: ipc.Task, on_progress: OnProgress, budget: "_TimeBudget") -> ParsedDocument:
+    async def _read(self, task: ipc.Task, told: "_ToldProgress", budget: TimeBudget) -> ParsedDocument:
+        """Try as often as there is something to try; raises DocumentFailed."""
+        trouble: DocumentFailed | None = None
+        while True:
+            budget.begin_try(self._patience(task))
+            reached = Reached()
+            try:
+                return await self._try(task, reached, told, budget)
+            except (ChildDied, DocumentFailed) as error:
+                failure = self._failure(error)
+            if trouble is None or task.last_page is None:
+                trouble = failure  # and not that the pages which were read before have no text
+            following = next_try(task, reached, failure)
+            if following is None:
+                raise trouble
+            log.warning(
+                "parse_tried_again",
+                code=failure.code.value,
+                pages_done=reached.pages_done,
+                page_count=reached.page_count,
+            )
+            task = following
+
+    def _patience(self, task: ipc.Task) -> float:
+        """Seconds that may pass without a finished page."""
+        return self._stand_in_seconds + self._further_seconds if task.is_careful else self._stall_seconds
+
+    async def _try(
+        self, task: ipc.Task, reached: Reached, told: "_ToldProgress", budget: TimeBudget
+    ) -> ParsedDocument:
         child = await self._idle.get()
         healthy = False
         try:
-            answer, chunks = await _exchange(await asyncio.shield(child), task, on_progress, budget)
+            answer, chunks = await _exchange(await asyncio.shield(child), task, reached, told, budget)
             healthy = not _is_suspect(answer)
         finally:
             self._give_back(child, healthy=healthy)
@@ -131,46 +162,50 @@ class Sandbox:
         self._closed = True
         await asyncio.gather(*map(_end, self._children), *self._ending)
 
-    def _report(self, died: ChildDied) -> None:
+    def _failure(self, error: ChildDied | DocumentFailed) -> DocumentFailed:
+        """What becomes of the document when a try ends so; raises ChildDied when it is the sandbox that ends."""
+        if isinstance(error, DocumentFailed):
+            return error
         if self._closed:
-            raise died
-        log.warning("parser_child_died", returncode=died.returncode, stderr=died.stderr[-2000:])
+            raise error
+        log.warning("parser_child_died", returncode=error.returncode, stderr=error.stderr[-2000:])
+        if error.of_memory:
+            return DocumentFailed(ipc.OUT_OF_MEMORY.code, ipc.OUT_OF_MEMORY.message)
+        return DocumentFailed(FailureCode.PARSER_CRASHED, "The document made the parser crash.")
 
 
-class _TimeBudget:
-    """The time that a document still has. Reporting its progress doesn't count."""
+class _ToldProgress:
+    """What the document's owner was told: each page once, and not more often than can be read."""
 
-    def __init__(self, seconds: float) -> None:
-        self._left = seconds
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._pages_done = 0
+        self._quiet_until = 0.0
 
-    async def wait_for(self, answer: Awaitable[ipc.Answer]) -> ipc.Answer:
-        """Wait as long as there is time; raises DocumentFailed."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            async with asyncio.timeout(self._left):
-                return await answer
-        except TimeoutError:
-            raise DocumentFailed(
-                FailureCode.PARSE_TIMEOUT, "Parsing the document took more time than is allowed."
-            ) from None
-        finally:
-            self._left -= clock() - began
+    async def tell(self, reached: Reached) -> None:
+        now = asyncio.get_running_loop().time()
+        is_due = now >= self._quiet_until or reached.pages_done == reached.page_count
+        if reached.pages_done > self._pages_done and is_due:
+            self._pages_done, self._quiet_until = reached.pages_done, now + _PROGRESS_SECONDS
+            await self._on_progress(reached.pages_done, reached.page_count)
 
 
 async def _exchange(
-    child: ChildProcess, task: ipc.Task, on_progress: OnProgress, budget: _TimeBudget
+    child: ChildProcess, task: ipc.Task, reached: Reached, told: _ToldProgress, budget: TimeBudget
 ) -> tuple[ipc.Parsed | ipc.Failed, list[Chunk]]:
     await child.give(task)
     chunks: list[Chunk] = []
-    characters, reported = 0, -1
+    characters = 0
     while True:
         match await budget.wait_for(child.answer()):
-            case ipc.Progress(pages_done=pages_done, page_count=page_count):
-                if pages_done > reported:
-                    reported = pages_done
-                    await on_progress(pages_done, page_count)
+            case ipc.Progress() as progress:
+                if reached.note(progress):
+                    budget.got_on()
+                    await told.tell(reached)
+            case ipc.Step():
+                budget.got_on()
             case ipc.Chunks(chunks=more):
+                budget.got_on()
                 characters += sum(len(chunk.text) + len(chunk.context) for chunk in more)
                 if characters > MOST_CHARACTERS:
                     raise DocumentFailed(FailureCode.TOO_LARGE, "The document has more text than is read.")
@@ -200,12 +235,6 @@ def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDoc
         pages_failed=answer.pages_failed,
         metadata=answer.metadata,
     )
-
-
-def _failure(died: ChildDied) -> DocumentFailed:
-    if died.of_memory:
-        return DocumentFailed(ipc.OUT_OF_MEMORY.code, ipc.OUT_OF_MEMORY.message)
-    return DocumentFailed(FailureCode.PARSER_CRASHED, "The document made the parser crash.")
 
 
 async def _end(starting: asyncio.Task[ChildProcess]) -> None:

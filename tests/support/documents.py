@@ -83,6 +83,22 @@ def bomb_pdf(megabytes: int) -> bytes:
     return _file([*_skeleton(1, 1), _page(5, kids=2), stream])
 
 
+def pdf_with_endless_pages(pages: Sequence[str]) -> bytes:
+    """A small PDF with these texts on its pages; an empty one is a page that no engine reads within seconds.
+
+    30 MB of operators that show a letter each: PDFium takes 3 s, or 700 MB, and pypdf minutes.
+    """
+    letters = b"BT /F1 9 Tf " + b"(w)Tj " * 100_000
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(letters) for _ in range(50)) + packer.flush()
+    endless = b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed)
+    whole = [endless if not page else _stream(_text_stream(page)) for page in pages]
+    objects = _skeleton(len(pages), len(pages))
+    for number, stream in enumerate(whole, start=1):
+        objects += [_page(3 + 2 * number, kids=2), stream]
+    return _file(objects)
+
+
 def zip_bomb(member: str, *, megabytes: int = 30) -> bytes:
     """An archive with one member, which is a thousand times as large as the archive."""
     out = BytesIO()
@@ -96,7 +112,7 @@ def _assemble(streams: Sequence[bytes], *, broken: int | None = None, declared: 
     for number, stream in enumerate(streams, start=1):
         is_broken = number == broken
         objects.append(b"(not a page)" if is_broken else _page(3 + 2 * number, kids=2))
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
+        objects.append(_stream(stream))
     return _file(objects)
 
 
@@ -115,6 +131,10 @@ def _page(contents: int, kids: int) -> bytes:
         b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>"
         % (kids, contents)
     )
+
+
+def _stream(content: bytes) -> bytes:
+    return b"<</Length %d>>stream\n%s\nendstream" % (len(content), content)
 
 
 def _text_stream(text: str) -> bytes:

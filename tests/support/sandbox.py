@@ -1,19 +1,29 @@
 """The parser's real sandbox, with the limits that a test wants."""
 
-from services.parser.sandbox import Sandbox
+from services.parser.sandbox import FURTHER_SECONDS, Sandbox
 from services.runtime.bundled_model import BUNDLED_MODEL
 
 MEGABYTE = 1_048_576
 
 
 def sandbox(
-    *, processes: int = 1, memory_mb: int = 1024, seconds: float = 60, recycled_after: int = 50
+    *,
+    processes: int = 1,
+    memory_mb: int = 1024,
+    seconds: float = 60,
+    stall_seconds: float = 30,
+    stand_in_seconds: float = 15,
+    further_seconds: float = FURTHER_SECONDS,
+    recycled_after: int = 50,
 ) -> Sandbox:
     """Children that are replaced after so many documents."""
     return Sandbox(
         processes=processes,
         memory_bytes=memory_mb * MEGABYTE,
         timeout_seconds=seconds,
+        stall_seconds=stall_seconds,
+        stand_in_seconds=stand_in_seconds,
+        further_seconds=further_seconds,
         documents_per_process=recycled_after,
         embedding_model=BUNDLED_MODEL,
     )

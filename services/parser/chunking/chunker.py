@@ -1,7 +1,7 @@
 """From blocks to chunks: as long as the model reads, broken at headings, paragraphs and sentences."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -43,6 +43,10 @@ class _Piece:
     """Those of the text, without special ones."""
 
 
+def _ignore_piece() -> None:
+    """Ignore that some more of the text is cut."""
+
+
 class Chunker:
     """Cuts documents for one model. The same blocks always give the same chunks."""
 
@@ -52,9 +56,14 @@ class Chunker:
         self._contexts = ContextWriter(tokenizer, self._limit // SHARE)
         self._splitters: dict[int, TextSplitter] = {}
 
-    def chunks(self, blocks: Iterable[Block], title: str = "") -> tuple[Chunk, ...]:
-        """Cut the blocks of a document into chunks, none longer with its context than the model reads."""
-        pieces = [piece for section in _sections(blocks) for piece in self._split(section, title)]
+    def chunks(
+        self, blocks: Iterable[Block], title: str = "", on_piece: Callable[[], None] = _ignore_piece
+    ) -> tuple[Chunk, ...]:
+        """Cut the blocks of a document into chunks, none longer with its context than the model reads.
+
+        ``on_piece`` is told whenever some more of the text is cut.
+        """
+        pieces = [piece for section in _sections(blocks) for piece in self._split(section, title, on_piece)]
         return tuple(
             Chunk(
                 index=index,
@@ -65,10 +74,10 @@ class Chunker:
                 headings=piece.headings,
                 context=piece.context,
             )
-            for index, piece in enumerate(self._join_small(pieces, title))
+            for index, piece in enumerate(self._join_small(pieces, title, on_piece))
         )
 
-    def _split(self, section: Sequence[Block], title: str) -> Iterator[_Piece]:
+    def _split(self, section: Sequence[Block], title: str, on_piece: Callable[[], None]) -> Iterator[_Piece]:
         text, ends, pages = _join(section)
         headings = section[0].headings
         context = self._contexts.write(title, headings)
@@ -77,10 +86,11 @@ class Chunker:
         spans = [
             (begin + start, cut)
             for begin, stretch in stretches(text)
-            for start, cut in self._spans(stretch, splitter)
+            for start, cut in self._spans(stretch, splitter, on_piece)
         ]
-        counts = self._count([in_context(context, cut) for _, cut in spans])
+        counts = self._count([in_context(context, cut) for _, cut in spans], on_piece)
         for (start, cut), tokens in zip(spans, counts, strict=True):
+            on_piece()
             for offset, part, size in self._fitting(context, start, cut, tokens):
                 own = size - around - self._tokenizer.special
                 if own > 0:
@@ -95,16 +105,20 @@ class Chunker:
             self._splitters[capacity] = splitter
         return self._splitters[capacity]
 
-    def _count(self, texts: Sequence[str]) -> list[int]:
+    def _count(self, texts: Sequence[str], on_piece: Callable[[], None]) -> list[int]:
         """Tokens of each text, a part of them at a time: what the tokenizer makes is far larger than the texts."""
-        parts = (texts[start : start + _COUNTED_AT_ONCE] for start in range(0, len(texts), _COUNTED_AT_ONCE))
-        return [tokens for part in parts for tokens in self._tokenizer.count(part)]
+        counts: list[int] = []
+        for start in range(0, len(texts), _COUNTED_AT_ONCE):
+            counts += self._tokenizer.count(texts[start : start + _COUNTED_AT_ONCE])
+            on_piece()
+        return counts
 
     @staticmethod
-    def _spans(text: str, splitter: TextSplitter) -> Iterator[tuple[int, str]]:
+    def _spans(text: str, splitter: TextSplitter, on_piece: Callable[[], None]) -> Iterator[tuple[int, str]]:
         """Cut a text at its best breaks; each part with its offset."""
         start = 0
         while start < len(text):
+            on_piece()
             window = text[start : start + _WINDOW]
             cuts = splitter.chunk_indices(window)
             # The last part ends where the window does, not where the text would have it end.
@@ -125,10 +139,11 @@ class Chunker:
                 tokens = self._tokenizer.count([in_context(context, part)])[0]
                 yield from self._fitting(context, offset + start + lead, part, tokens)
 
-    def _join_small(self, pieces: list[_Piece], title: str) -> list[_Piece]:
+    def _join_small(self, pieces: list[_Piece], title: str, on_piece: Callable[[], None]) -> list[_Piece]:
         least = MIN_TOKENS - self._tokenizer.special
         index = 0
         while index < len(pieces):
+            on_piece()
             is_small = pieces[index].own_tokens < least
             joined = self._with_neighbour(pieces, index, title) if is_small else None
             if joined is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from services.parser.formats.decoding import decode
 from services.parser.formats.headings import HeadingPath
@@ -47,8 +47,16 @@ def _parse(data: bytes) -> LexborHTMLParser:
         not (encoding or "utf-8").startswith(("utf-16", "utf-32", "utf-8-sig"))
         and b"charset" in data[:1024].lower()
     ):
-        return LexborHTMLParser(data, encoding=True)
-    return LexborHTMLParser(decode(data))
+        return _tree(data, encoding=True)
+    return _tree(decode(data))
+
+
+def _tree(source: bytes | str, *, encoding: bool = False) -> LexborHTMLParser:
+    """Parse what any bytes are by the standard; raises MemoryError, for which Lexbor has no word of its own."""
+    try:
+        return LexborHTMLParser(source, encoding=encoding)
+    except SelectolaxError as error:
+        raise MemoryError from error
 
 
 def _metadata(tree: LexborHTMLParser) -> dict[str, str]:

@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser.formats.outline import Outline
-from services.parser.formats.pdf_engine import EncryptedError, PdfEngine
+from services.parser.formats.pdf_engine import EncryptedError, PdfEngine, PdfLibrary
 from services.parser.formats.pdfium_engine import PdfiumEngine
 from services.parser.formats.pypdf_engine import PypdfEngine
-from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess
+from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess, timed_out
 from services.parser.formats.swallowed_errors import SwallowedErrors
+from services.parser.limits.limited_engine import LimitedEngine
 from services.parser.normalization import has_text, join_lines, mend_page, tidy_prose
 from services.parser.parsed_document import Block, Content
 
@@ -23,7 +24,7 @@ _MAX_METADATA = 1000
 _READABLE = Path(__file__).parent / "readable.pdf"
 """One page, which any engine can read that works at all."""
 
-_ENGINES: Mapping[PdfEngineName, Sequence[type[PdfEngine]]] = {
+_ENGINES: Mapping[PdfEngineName, Sequence[type[PdfLibrary]]] = {
     "auto": (PdfiumEngine, PypdfEngine),
     "pdfium": (PdfiumEngine,),
     "pypdf": (PypdfEngine,),
@@ -44,24 +45,26 @@ def read(path: Path, reading: Reading) -> Content:
         raise
 
 
-def _read(path: Path, kinds: Sequence[type[PdfEngine]], reading: Reading) -> Content:
+def _read(path: Path, kinds: Sequence[type[PdfLibrary]], reading: Reading) -> Content:
     swallowed = reading.swallowed
     with ExitStack() as stack:
-        engines = _open(path, kinds, swallowed)
+        engines = _open(path, kinds, reading)
         for engine in engines:
             stack.callback(_close, engine, swallowed)
-        pages = Pages(engines, swallowed)
+        pages = Pages(engines, reading)
         if pages.count > MAX_PAGES:
             raise DocumentFailed(FailureCode.TOO_LARGE, f"The PDF has more than {MAX_PAGES:,} pages.")
         # pypdf first, which knows the structure; chunks without headings are better than none.
         outline = _first_answer(engines[::-1], lambda engine: engine.outline(), swallowed)
+        reading.on_page(0, pages.count)
         blocks = tuple(_blocks(pages, Outline(outline or ()), reading))
-        _refuse_nothing(blocks, pages, damaged=len(engines) < len(kinds))
+        if not blocks:
+            raise _nothing(pages, reading, damaged=len(engines) < len(kinds))
         metadata = _first_answer(engines[::-1], lambda engine: engine.metadata(), swallowed)
         return Content(blocks, pages.count, tuple(pages.failed), _tidy_metadata(metadata or {}))
 
 
-def _refuse_broken(kinds: Iterable[type[PdfEngine]]) -> None:
+def _refuse_broken(kinds: Iterable[type[PdfLibrary]]) -> None:
     """Raise DocumentFailed when an engine can't read what can be read: then nothing is known of the file.
 
     The exceptions that a file caused don't tell that: a quarter of pypdf's aren't its own, and damaged
@@ -93,10 +96,10 @@ def _first_answer(
 class Pages:
     """The pages of a PDF, each read by the first engine that can."""
 
-    def __init__(self, engines: list[PdfEngine], swallowed: SwallowedErrors) -> None:
+    def __init__(self, engines: list[PdfEngine], reading: Reading) -> None:
         """Engines in the order in which they are asked for text; at least one."""
         self._engines = engines
-        self._swallowed = swallowed
+        self._reading = reading
         self.count = engines[0].page_count
         self.failed: list[int] = []
         if len({engine.page_count for engine in engines}) > 1:
@@ -123,17 +126,25 @@ class Pages:
             yield mend_page(text or "")
 
     def _text(self, page: int) -> str | None:
-        return _first_answer(self._engines, lambda engine: engine.text(page), self._swallowed)
+        number = page + 1
+        if self._reading.last_page is not None and number > self._reading.last_page:
+            return None
+        engines = [
+            engine
+            for engine in self._engines
+            if number != self._reading.avoided_page or not isinstance(engine, PdfiumEngine)
+        ]
+        return _first_answer(engines, lambda engine: engine.text(page), self._reading.swallowed)
 
 
-def _open(path: Path, kinds: Iterable[type[PdfEngine]], swallowed: SwallowedErrors) -> list[PdfEngine]:
+def _open(path: Path, kinds: Iterable[type[PdfLibrary]], reading: Reading) -> list[PdfEngine]:
     """Open a file with each engine that can; raises DocumentFailed when none can."""
     engines: list[PdfEngine] = []
     encrypted = False
     for kind in kinds:
-        with swallowed:
+        with reading.swallowed:
             try:
-                engine = kind.open(path)
+                engine = _opening(kind, reading)(path)
             except EncryptedError:
                 encrypted = True
                 continue
@@ -143,7 +154,16 @@ def _open(path: Path, kinds: Iterable[type[PdfEngine]], swallowed: SwallowedErro
         return engines
     if encrypted:
         raise DocumentFailed(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
+    if reading.allowance.was_exceeded:
+        raise timed_out()
     raise DocumentFailed(FailureCode.CORRUPT, "The file is damaged: it can't be read as a PDF.")
+
+
+def _opening(kind: type[PdfLibrary], reading: Reading) -> Callable[[Path], PdfEngine]:
+    """PDFium can't be interrupted: the sandbox kills the child where that hangs."""
+    if issubclass(kind, PdfiumEngine):
+        return kind.open
+    return LimitedEngine.opening(kind, reading.allowance)
 
 
 def _close(engine: PdfEngine, swallowed: SwallowedErrors) -> None:
@@ -171,16 +191,17 @@ def _blocks(pages: Pages, outline: Outline, reading: Reading) -> Iterator[Block]
         reading.on_page(number, pages.count)
 
 
-def _refuse_nothing(blocks: tuple[Block, ...], pages: Pages, *, damaged: bool) -> None:
-    if blocks:
-        return
+def _nothing(pages: Pages, reading: Reading, *, damaged: bool) -> DocumentFailed:
+    """The failure of a file in which no text was found."""
+    if pages.failed and reading.allowance.was_exceeded:
+        return timed_out()
     if len(pages.failed) == pages.count:
-        raise DocumentFailed(FailureCode.CORRUPT, "The file is damaged: none of its pages can be read.")
+        return DocumentFailed(FailureCode.CORRUPT, "The file is damaged: none of its pages can be read.")
     if damaged:
-        raise DocumentFailed(
+        return DocumentFailed(
             FailureCode.CORRUPT, "The file is damaged: no text was found in what is left of it."
         )
-    raise DocumentFailed(
+    return DocumentFailed(
         FailureCode.NO_TEXT_LAYER, "The PDF has no text: its pages are pictures. Run it through OCR first."
     )
 

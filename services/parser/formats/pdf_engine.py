@@ -43,11 +43,6 @@ MAX_OUTLINE_DEPTH = 16
 class PdfEngine(Protocol):
     """An open PDF. Any method may raise any Exception: the file decides what the library runs into."""
 
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a file, with the empty password if it is encrypted; raises EncryptedError."""
-        ...
-
     @property
     def page_count(self) -> int:
         """The number of pages, as far as this engine knows."""
@@ -67,4 +62,13 @@ class PdfEngine(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
+        ...
+
+
+class PdfLibrary(PdfEngine, Protocol):
+    """An engine that opens files by itself."""
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a file, with the empty password if it is encrypted; raises EncryptedError."""
         ...

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser.formats.swallowed_errors import SwallowedErrors
+from services.parser.limits.allowance import Allowance
 from services.parser.parsed_document import Content
 
 PdfEngineName = Literal["auto", "pypdf", "pdfium"]
@@ -22,14 +23,18 @@ def _ignore_progress(pages_done: int, page_count: int) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """The way to read a file; ``on_page`` is told after each page (pages done, page count).
+    """The way to read a file; ``on_page`` is told once it is open and after each page (pages done, page count).
 
-    ``swallowed`` collects the exceptions after which the format went on.
+    ``swallowed`` collects the exceptions after which the format went on. Of a PDF, pypdf has the time of
+    ``allowance``, PDFium is not asked for ``avoided_page``, and nobody for what comes after ``last_page``.
     """
 
     pdf_engine: PdfEngineName = "auto"
     on_page: Callable[[int, int], None] = _ignore_progress
     swallowed: SwallowedErrors = field(default_factory=SwallowedErrors)
+    allowance: Allowance = field(default_factory=Allowance)
+    avoided_page: int | None = None
+    last_page: int | None = None
 
 
 class Format(Protocol):
@@ -46,6 +51,11 @@ def refuse_excess(characters: int) -> None:
         raise DocumentFailed(
             FailureCode.TOO_LARGE, f"The document has more than {MAX_CHARACTERS:,} characters of text."
         )
+
+
+def timed_out() -> DocumentFailed:
+    """The failure of a file of which nothing could be read in the time that there is."""
+    return DocumentFailed(FailureCode.PARSE_TIMEOUT, "Parsing the document took more time than is allowed.")
 
 
 def empty() -> DocumentFailed:

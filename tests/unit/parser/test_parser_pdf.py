@@ -72,12 +72,14 @@ def test_the_outline_divides_pages_where_its_titles_stand(parse: Parse) -> None:
     ]
 
 
-def test_progress_is_told_after_each_page(tmp_path: Path, engine: PdfEngineName) -> None:
+def test_progress_is_told_once_a_file_is_open_and_after_each_page(
+    tmp_path: Path, engine: PdfEngineName
+) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(documents.pdf("One", "Two", "Three"))
     told: list[tuple[int, int]] = []
     pdf.read(path, Reading(engine, lambda done, count: told.append((done, count))))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_pdfium_reads_a_file_that_was_never_named() -> None:

@@ -14,7 +14,9 @@ from services.api.documents.uploads import DATABASE_SECONDS
 from services.api.search.query_embedder import ANSWER_SECONDS
 from services.api.stream.hub import DRAIN_SECONDS, GOODBYE_SECONDS, STALL_SECONDS
 from services.api.stream.subscriber import COMMENT_SECONDS
+from services.lifecycle.attempt_watch import LOOK_SECONDS
 from services.parser.parser_settings import ParserSettings
+from services.parser.sandbox import FURTHER_SECONDS
 from services.runtime.messaging import broker_watch
 from services.runtime.messaging.connection import CONNECT_SECONDS, HEARTBEAT_SECONDS
 from services.runtime.messaging.publisher import CONFIRM_SECONDS, PATIENCE_SECONDS
@@ -51,6 +53,16 @@ HEALTHCHECK_SECONDS = float(re.findall(r"--timeout=(\d+)s", (ROOT / "Dockerfile"
             (PATIENCE_SECONDS, API.grace_seconds, max(RETRY_SECONDS), API.silence_seconds), id="recovery"
         ),
         pytest.param((PARSER.parse_timeout_seconds, API.silence_seconds), id="a slow document"),
+        pytest.param(
+            (
+                PARSER.parse_stand_in_seconds,
+                PARSER.parse_stand_in_seconds + FURTHER_SECONDS,
+                PARSER.parse_stall_seconds,
+                PARSER.parse_timeout_seconds,
+            ),
+            id="a page",
+        ),
+        pytest.param((LOOK_SECONDS, 1), id="work that nobody wants any more"),
         pytest.param((CONNECTED_SECONDS, CHECK_SECONDS, PROBE_SECONDS, HEALTHCHECK_SECONDS), id="health"),
     ],
 )
