@@ -1,5 +1,6 @@
 """Search by words finds what there is: compared with BM25 over everything that the caller may see."""
 
+import asyncio
 import math
 import random
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
+import psycopg
 import pytest
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -271,6 +273,22 @@ async def test_frequencies_of_many_passages_are_counted_in_the_background_and_ar
     assert await views(english) == {"of alice": 60, "all": 61}
     again = [await found(english, caller, "bee hive moss", limit=100) for caller in (ALICE, BOB, LOCAL_USER)]
     assert again == exact
+
+
+async def test_a_search_waits_for_no_count_and_goes_on_where_nothing_can_be_noted(
+    english: AsyncEngine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(term_views, "MOST_COUNTED", 1)
+    await store(english, Stored("one", "alice", ["bee"]))
+    assert len(await found(english, ALICE, "bee")) == 1
+    async with english.begin() as counting:
+        await counting.execute(text("SELECT FROM term_views FOR UPDATE"))
+        await asyncio.wait_for(term_views.want_counted(english, term_views.TermView(ALICE)), 5)
+    await english.dispose()
+    with psycopg.connect(fresh_database_url, autocommit=True) as server:
+        server.execute("DELETE FROM term_views")
+        server.execute(f"ALTER DATABASE {server.info.dbname} SET default_transaction_read_only = on")
+    assert len(await found(english, ALICE, "bee")) == 1
 
 
 async def views(engine: AsyncEngine) -> dict[str, int | None]:

@@ -1,7 +1,9 @@
 """Finds the passages that have words of a query: exactly, or by the index, which knows who has which word."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pgvector.sqlalchemy import SPARSEVEC
@@ -26,6 +28,9 @@ from services.search_terms.terms import query_words
 
 MOST_READ = 5_000
 """Passages that a search reads at most, of all that have a word of it: those with the rarest words."""
+
+MOST_WORDS = 512
+"""Of a query of pages those that it begins with: each is counted among the passages."""
 
 MORE = 8
 """So many times as many are read in the next turn, where those had too few that may be shown."""
@@ -80,7 +85,8 @@ async def read_query(connection: AsyncConnection, view: TermView, query: str) ->
     Sets what statements on words need for the rest of the transaction.
     """
     await connection.exec_driver_sql(_SETTINGS)
-    words = query_words(query, await read_languages(connection, view))
+    every_word = query_words(query, await read_languages(connection, view))
+    words = Counter(dict(islice(every_word.items(), MOST_WORDS)))
     known = await read_statistics(connection, view, query_dimensions(words))
     return WordQuery(view, query_terms(words, known.statistics), known.statistics, known.is_wanted)
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.api.access.caller import Caller
+from services.runtime.errors import is_transient
 from services.search_terms.bm25 import Statistics
 from services.search_terms.dimensions import owner_dimension
 
@@ -111,7 +113,12 @@ SELECT
 
 
 _OF_ALL, _OF_MINE = text(_frequencies(_ALL)), text(_frequencies(_MINE))
-_ASK = text("INSERT INTO term_views (view) VALUES (:view) ON CONFLICT (view) DO UPDATE SET asked_at = now()")
+# While it is being counted nobody waits for that.
+_ASK = text("""
+WITH known AS (SELECT view FROM term_views WHERE view = :view FOR UPDATE SKIP LOCKED),
+asked AS (UPDATE term_views SET asked_at = now() FROM known WHERE term_views.view = known.view)
+INSERT INTO term_views (view) VALUES (:view) ON CONFLICT DO NOTHING
+""")
 
 
 async def read_languages(connection: AsyncConnection, view: TermView) -> list[str]:
@@ -139,6 +146,10 @@ async def read_statistics(
 
 
 async def want_counted(engine: AsyncEngine, view: TermView) -> None:
-    """Note that a view is searched, so that it is counted in the background."""
-    async with engine.begin() as connection:
-        await connection.execute(_ASK, {"view": view.name})
+    """Note that a view is searched, so that it is counted in the background; else a later search does."""
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(_ASK, {"view": view.name})
+    except DBAPIError as error:
+        if not is_transient(error):  # a database that takes no writes is still searched
+            raise
