@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no annotations
+import psutil
 
 from local.processes.managed_process import ManagedProcess
 from tests.support.system import System
