@@ -132,15 +132,7 @@ async def begin_batch(
     Of each chunk the context that it is embedded in, its text, and whether the owner has the vector of both. None
     where the attempt has no chunks.
     """
-    values = {
-        **_key(attempt),
-        "batch": command.batch,
-        "first": command.first,
-        "count": command.count,
-        "model": model,
-        "owner_id": attempt.owner_id,
-        "context_end": CONTEXT_END,
-    }
+    values = {**_batch(attempt, command, model), "context_end": CONTEXT_END}
     return (await connection.execute(_BEGIN_BATCH, values)).one_or_none()
 
 
@@ -159,12 +151,7 @@ async def store_batch(
     """
     said = {chunk.embedded_text: chunk.said_hash for chunk in chunks}
     values = {
-        **_key(attempt),
-        "batch": command.batch,
-        "first": command.first,
-        "count": command.count,
-        "model": model,
-        "owner_id": attempt.owner_id,
+        **_batch(attempt, command, model),
         "hashes": [text_hash(chunk.embedded_text) for chunk in chunks],
         "said_hashes": [said[text] for text in vectors],
         "new_hashes": [text_hash(text) for text in vectors],
@@ -186,6 +173,17 @@ async def store_batch(
 async def read_progress(connection: AsyncConnection, attempt: DocumentAttempt) -> Row[Any] | None:
     """Read the progress of an attempt's embedding; None where it has no chunks."""
     return (await connection.execute(_READ_PROGRESS, _key(attempt))).one_or_none()
+
+
+def _batch(attempt: DocumentAttempt, command: EmbedChunks, model: str) -> dict[str, object]:
+    return {
+        **_key(attempt),
+        "batch": command.batch,
+        "first": command.first,
+        "count": command.count,
+        "model": model,
+        "owner_id": attempt.owner_id,
+    }
 
 
 def _key(attempt: DocumentAttempt) -> dict[str, object]:

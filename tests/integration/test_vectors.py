@@ -1,7 +1,7 @@
 """A vector belongs to a text: embedded once for each owner, stored once for all, and gone with its last chunk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -22,8 +22,6 @@ from services.lifecycle.chunk import BatchChunk, Chunk
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.document_statements import remove_document
 from services.lifecycle.vector_statements import remove_unused_vectors, take_over_embeddings
-from services.runtime.database.engine import create_engine
-from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
 from services.search_terms.indexing import IndexedDocument
 
@@ -32,14 +30,6 @@ pytestmark = pytest.mark.anyio
 MODEL = "made-up"
 SHARED = BatchChunk("", "shared", has_vector=True)
 VECTOR = np.array([1.0, 0.0], dtype=np.float32)
-
-
-@pytest.fixture
-async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
-    yield engine
-    await engine.dispose()
 
 
 async def parsed(

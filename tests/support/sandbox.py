@@ -1,9 +1,15 @@
 """The parser's real sandbox, with the limits that a test wants."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from services.parser.sandbox import FURTHER_SECONDS, Sandbox
 from services.runtime.bundled_model import BUNDLED_MODEL
 
 MEGABYTE = 1_048_576
+
+Write = Callable[[bytes], Path]
+"""Writes a document, and tells where."""
 
 
 def sandbox(

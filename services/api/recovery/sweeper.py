@@ -168,13 +168,14 @@ class Sweeper:
     async def remove_vectors(self) -> int:
         """Remove the vectors that no chunk points to any more; return how many notes of such were looked at."""
         remove = partial(remove_unused_vectors, seconds=self.settings.grace_seconds, count=VECTORS)
-        return await self._in_batches(remove)
+        return await _repeat(partial(self._in_transaction, remove), least=VECTORS)
 
     async def take_over_embeddings(self) -> int:
         """Give embeddings of the last release the vector of their text; return their number."""
         async with self.engine.begin() as connection:
             await end_overlap(connection, seconds=self.settings.upgrade_overlap_seconds)
-        count = await self._in_batches(partial(take_over_embeddings, count=VECTORS))
+        take_over = partial(take_over_embeddings, count=VECTORS)
+        count = await _repeat(partial(self._in_transaction, take_over), least=VECTORS)
         if not count:
             await drop_old_indexes(self.engine)
         return count
@@ -187,22 +188,11 @@ class Sweeper:
         """Count again how frequent words are where that is searched; return the number of views."""
         async with self.engine.begin() as connection:
             await forget_views(connection)
-        return await _repeat(self._recount_view)
+        return await _repeat(partial(self._in_transaction, recount_view))
 
-    async def _recount_view(self) -> bool:
+    async def _in_transaction(self, step: Callable[[AsyncConnection], Awaitable[int]]) -> int:
         async with self.engine.begin() as connection:
-            return await recount_view(connection)
-
-    async def _in_batches(self, step: Callable[[AsyncConnection], Awaitable[int]]) -> int:
-        """Repeat a step until it finds less than a batch, or has had its share of time."""
-        clock = asyncio.get_running_loop().time
-        until, total = clock() + BATCHES_SECONDS, 0
-        while True:
-            async with self.engine.begin() as connection:
-                count = await step(connection)
-            total += count
-            if count < VECTORS or clock() > until:
-                return total
+            return await step(connection)
 
     async def _read(self, query: "Select[*tuple[Any, ...]]") -> list[Row[*tuple[Any, ...]]]:
         async with self.engine.connect() as connection:
@@ -210,13 +200,15 @@ class Sweeper:
             return list((await connection.execute(query.order_by(func.random()).limit(BATCH))).all())
 
 
-async def _repeat(step: Callable[[], Awaitable[bool]]) -> int:
-    """Repeat a step until it finds nothing to do, or has had its share of time; return how often it did."""
+async def _repeat(step: Callable[[], Awaitable[int]], *, least: int = 1) -> int:
+    """Repeat a step until it does less than ``least``, or has had its share of time; return what it did in all."""
     clock = asyncio.get_running_loop().time
     until, total = clock() + BATCHES_SECONDS, 0
-    while clock() < until and await step():
-        total += 1
-    return total
+    while True:
+        count = await step()
+        total += count
+        if count < least or clock() > until:
+            return total
 
 
 def _uploaded(*columns: ColumnElement[Any]) -> "Select[*tuple[Any, ...]]":

@@ -99,7 +99,7 @@ def _joined(
         Candidate(*key, cosines.get(key), by_chunk[key].words if key in by_chunk else 0.0, key in quoting)
         for key in keys
     ]
-    of_matches = {key: (*_span(match)[:2], key[1], key[1]) for key, match in by_chunk.items()}
+    of_matches = {key: (*match.span[:2], key[1], key[1]) for key, match in by_chunk.items()}
     return Candidates(candidates, {**of_matches, **spans}, by_chunk)
 
 
@@ -109,7 +109,3 @@ def _spans(rows: Iterable[Row[Any]]) -> dict[ChunkKey, Span]:
 
 def _key(row: Row[Any]) -> ChunkKey:
     return row.document_id, row.chunk_index
-
-
-def _span(match: Match) -> Span:
-    return match.document_id, match.attempt, match.first, match.last

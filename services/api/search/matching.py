@@ -78,6 +78,11 @@ class Match:
     last: int
     words: float
 
+    @property
+    def span(self) -> tuple[str, int, int, int]:
+        """Where its chunks are: a document, an attempt, and the first and the last index."""
+        return self.document_id, self.attempt, self.first, self.last
+
 
 async def read_query(connection: AsyncConnection, view: TermView, query: str) -> WordQuery:
     """Return the words of a query in the languages that the caller may see, with their weights.

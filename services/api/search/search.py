@@ -132,8 +132,7 @@ async def _settle(
     chunks: dict[ChunkKey, FoundChunk] = {}
     while undecided := ranking.undecided(limit):
         matches = {found.matches[one.key] for one in undecided}
-        spans = [(match.document_id, match.attempt, match.first, match.last) for match in matches]
-        read = await read_chunks(connection, spans)
+        read = await read_chunks(connection, [match.span for match in matches])
         # In a thread: a hundred hits take a twentieth of a second, in which all streams would stand still.
         shares = await asyncio.to_thread(shares_of, matches, read, words.terms)
         # A chunk that is gone by now has none.

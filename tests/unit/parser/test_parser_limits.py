@@ -1,8 +1,6 @@
 """Pages that take for ever cost themselves, and nobody else's time."""
 
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,24 +11,12 @@ from services.parser.limits.next_try import Reached, next_try
 from services.parser.limits.time_budget import Stalled
 from services.runtime.media_types import HTML, PDF, PLAIN
 from tests.support import documents
-from tests.support.sandbox import ignore, sandbox
-
-Write = Callable[[bytes], Path]
+from tests.support.sandbox import Write, ignore, sandbox
 
 GOOD = "A page with words on it."
 STALLED = Stalled(30)
 CRASHED = DocumentFailed(FailureCode.PARSER_CRASHED, "It crashed.")
 TASK = ipc.Task(path="/a", media_type=PDF, filename="a", pdf_engine="auto", stand_in_seconds=15)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write_(data: bytes) -> Path:
-        path = tmp_path / f"document-{len(list(tmp_path.iterdir()))}"
-        path.write_bytes(data)
-        return path
-
-    return write_
 
 
 @pytest.mark.anyio

@@ -18,21 +18,9 @@ from services.parser.sandbox import Sandbox
 from services.runtime.media_types import HTML, PDF, PLAIN
 from tests.support import documents
 from tests.support.parser_children import about, children, cpu_ticks
-from tests.support.sandbox import MEGABYTE, ignore, sandbox
+from tests.support.sandbox import MEGABYTE, Write, ignore, sandbox
 
 pytestmark = pytest.mark.anyio
-
-Write = Callable[[bytes], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write_(data: bytes) -> Path:
-        path = tmp_path / f"document-{len(list(tmp_path.iterdir()))}"
-        path.write_bytes(data)
-        return path
-
-    return write_
 
 
 async def busy(child: int) -> None:
