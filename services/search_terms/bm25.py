@@ -128,7 +128,7 @@ def inverse_frequency(passage_count: int, frequency: int) -> float:
 def shares(query: QueryTerms, chunks: Sequence[Mapping[str, int]]) -> list[float]:
     """Return how much each chunk of a passage has of what the passage was found by.
 
-    Of each chunk, how often it has each of the query's terms (``terms.count_wanted``) or any term.
+    Of each chunk, how often it has each of the query's terms (``terms.WantedTerms``) or any term.
     That is 1 for the chunk with most of it, less for the others, and 0 for those without any word of the query. All
     have 0 if none of them has any: then the passage was found by words of its own that only share a dimension.
 

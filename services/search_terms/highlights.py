@@ -1,12 +1,12 @@
 """Where in a chunk the words of a query stand."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain, pairwise
 
 from services.search_terms.folding import normalized
 from services.search_terms.identifiers import signed_numbers
-from services.search_terms.terms import TermKind, Word, has_terms, signed_term, whole_words, words_of
+from services.search_terms.terms import TermKind, WantedTerms, Word, signed_term, whole_words, words_of
 from services.search_terms.tokenization import CLUSTER, PART, TOKEN, is_unspaced, may_be_word
 
 Span = tuple[int, int]
@@ -16,18 +16,19 @@ Span = tuple[int, int]
 _PIECE = re.compile(r"\S+")
 
 
-def highlights(text: str, wanted: Set[str], language: str | None) -> list[Span]:
+def highlights(text: str, terms: WantedTerms) -> list[Span]:
     """Return the spans of a chunk's text that have one of the terms, in order, none touching another.
 
-    ``wanted`` are the terms of a query (``bm25.QueryTerms.weights``), and ``language`` is the document's, as it was
-    when its terms were stored. A word is a span as a whole, whichever form of it was asked for, an identifier
+    ``terms`` are those of a query (``bm25.QueryTerms.weights``) in the document's language, as it was when its
+    terms were stored. A word is a span as a whole, whichever form of it was asked for, an identifier
     if it was asked for as it stands, and else those of its parts that were; in scripts without spaces as much of
     a run as belongs to the words.
     """
+    wanted = terms.wanted
     signed = (match.span() for match in signed_numbers(text) if signed_term(match) in wanted)
-    # Most of a text has none of the words, and what terms its pieces have is mostly known.
-    pieces = (match.span() for match in _PIECE.finditer(text) if has_terms(match[0], wanted, language))
-    spans = (span for piece in pieces for span in _token_spans(text, piece, wanted, (language,)))
+    # Most of a text has none of the words, and what its pieces have is mostly known.
+    pieces = (match.span() for match in _PIECE.finditer(text) if terms[match[0]])
+    spans = (span for piece in pieces for span in _token_spans(text, piece, wanted, (terms.language,)))
     return _merged(sorted(chain(signed, spans)))
 
 

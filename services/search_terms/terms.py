@@ -79,22 +79,33 @@ def count_terms(texts: Iterable[str], language: str | None) -> TermCounts:
     return TermCounts(dict(counts), length)
 
 
-def count_wanted(texts: Iterable[str], wanted: Set[str], language: str | None) -> dict[str, int]:
-    """Count the wanted terms alone, as ``count_terms`` does; in a part of the time."""
-    texts = list(texts)
-    signed = Counter(map(signed_term, chain.from_iterable(map(signed_numbers, texts))))
-    counts = {term: times for term, times in signed.items() if term in wanted}
-    for piece, times in Counter(chain.from_iterable(text.split() for text in texts)).items():
-        if has_terms(piece, wanted, language):
-            for term in terms_of(piece.strip(_PUNCTUATION), language).terms:
-                if term in wanted:
-                    counts[term] = counts.get(term, 0) + times
-    return counts
+class WantedTerms(dict[str, tuple[str, ...]]):
+    """Those of the wanted terms that a piece of text without spaces has, repeats included, by the piece.
 
+    Of texts in one language. Most pieces have none, and the same ones stand in all texts: each is looked at once.
+    """
 
-def has_terms(piece: str, wanted: Set[str], language: str | None) -> bool:
-    """Return whether a piece of text without spaces has one of the terms."""
-    return not wanted.isdisjoint(terms_of(piece.strip(_PUNCTUATION), language).terms)
+    def __init__(self, wanted: Set[str], language: str | None) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.language = language
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        """Look at a piece for the first time."""
+        terms = terms_of(piece.strip(_PUNCTUATION), self.language).terms
+        found = self[piece] = (
+            () if self.wanted.isdisjoint(terms) else tuple(term for term in terms if term in self.wanted)
+        )
+        return found
+
+    def count(self, texts: Iterable[str]) -> Counter[str]:
+        """Count the wanted terms of texts, as ``count_terms`` counts all; in a part of the time."""
+        texts = list(texts)
+        signed = map(signed_term, chain.from_iterable(map(signed_numbers, texts)))
+        pieces = chain.from_iterable(text.split() for text in texts)
+        counts = Counter(term for term in signed if term in self.wanted)
+        counts.update(chain.from_iterable(map(self.__getitem__, pieces)))
+        return counts
 
 
 def query_words(query: str, languages: Iterable[str | None]) -> Counter[Word]:

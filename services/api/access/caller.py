@@ -49,9 +49,12 @@ class Caller:
 
     def visible(self) -> ColumnElement[bool]:
         """Return ``may_see`` as a condition on documents."""
-        if self.sees_all:
-            return true()
-        return documents.c.owner_id.is_(None) | (documents.c.owner_id == self.owner_id)
+        return true() if self.sees_all else visible_to(self.owner_id)
+
+
+def visible_to(owner_id: str | ColumnElement[str] | None) -> ColumnElement[bool]:
+    """Return the condition that documents are an owner's or nobody's."""
+    return documents.c.owner_id.is_(None) | (documents.c.owner_id == owner_id)
 
 
 LOCAL_USER = Caller(owner_id=None, sees_all=True)

@@ -10,7 +10,7 @@ from services.api.search.matching import Match
 from services.search_terms.bm25 import QueryTerms, shares
 from services.search_terms.highlights import Span, highlights
 from services.search_terms.passages import names_of_document, texts_of
-from services.search_terms.terms import count_wanted
+from services.search_terms.terms import WantedTerms
 
 ChunkKey = tuple[str, int]
 """A document's id and a chunk's index."""
@@ -53,9 +53,22 @@ class FoundChunk:
         """What the document is called."""
         return names_of_document(self.title, self.filename)
 
-    def highlights(self, terms: QueryTerms) -> list[Span]:
+    def highlights(self, terms: "WantedByLanguage") -> list[Span]:
         """Return where words of a query stand in the text, in code points."""
-        return highlights(self.text, terms.weights.keys(), self.language)
+        return highlights(self.text, terms[self.language])
+
+
+class WantedByLanguage(dict[str | None, WantedTerms]):
+    """The terms of a query that pieces of texts have, by the texts' language."""
+
+    def __init__(self, query: QueryTerms) -> None:
+        super().__init__()
+        self.query = query
+
+    def __missing__(self, language: str | None) -> WantedTerms:
+        """Begin with a language."""
+        found = self[language] = WantedTerms(self.query.weights.keys(), language)
+        return found
 
 
 async def read_chunks(
@@ -72,16 +85,13 @@ async def read_chunks(
 
 
 def shares_of(
-    matches: Iterable[Match], chunks: dict[ChunkKey, FoundChunk], terms: QueryTerms
+    matches: Iterable[Match], chunks: dict[ChunkKey, FoundChunk], terms: WantedByLanguage
 ) -> dict[ChunkKey, float]:
     """Return the share that each chunk of passages has of its passage's words."""
     found: dict[ChunkKey, float] = {}
     for match in matches:
         keys = ((match.document_id, index) for index in range(match.first, match.last + 1))
         own = [chunks[key] for key in keys if key in chunks]
-        counted = [
-            count_wanted(texts_of([chunk], chunk.names), terms.weights.keys(), chunk.language)
-            for chunk in own
-        ]
-        found |= zip((chunk.key for chunk in own), shares(terms, counted), strict=True)
+        counted = [terms[chunk.language].count(texts_of([chunk], chunk.names)) for chunk in own]
+        found |= zip((chunk.key for chunk in own), shares(terms.query, counted), strict=True)
     return found

@@ -1,19 +1,20 @@
 """Finds the passages that have words of a query: exactly, or by the index, which knows who has which word."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from pgvector.sqlalchemy import SPARSEVEC
-from sqlalchemy import ColumnElement, Float, Integer, Select, and_, cast, select, text
+from sqlalchemy import ColumnElement, Float, Integer, Select, and_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.api.search.parameters import once
-from services.api.search.scope import Scope
-from services.api.search.term_views import TermView, read_languages, read_statistics
+from services.api.search.parameters import LIMIT, once
+from services.api.search.scope import SHAPES, Scope, ScopeShape
+from services.api.search.term_views import TermView, begin_by_words, read_statistics
 from services.runtime.database.passage_tables import passages
 from services.runtime.database.tables import documents
 from services.search_terms.bm25 import (
@@ -35,15 +36,10 @@ MOST_WORDS = 512
 MORE = 8
 """So many times as many are read in the next turn, where those had too few that may be shown."""
 
-_SETTINGS = "; ".join(
-    f"SET LOCAL {setting}"
-    for setting in (
-        # By documents or by words, and then the best first: whatever seems cheaper by the statistics reads all.
-        *(f"enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin")),
-        "jit = off",
-    )
-)
 _KEY = (passages.c.document_id, passages.c.attempt, passages.c.first, passages.c.last)
+_SCORE: ColumnElement[float] = (
+    -passages.c.weights.op("<#>", return_type=Float())(once("vector", SPARSEVEC(DIMENSIONS)))
+).label("words")
 _SHOWN = and_(
     documents.c.document_id == passages.c.document_id, documents.c.visible_attempt == passages.c.attempt
 )
@@ -89,8 +85,7 @@ async def read_query(connection: AsyncConnection, view: TermView, query: str) ->
 
     Sets what statements on words need for the rest of the transaction.
     """
-    await connection.exec_driver_sql(_SETTINGS)
-    every_word = query_words(query, await read_languages(connection, view))
+    every_word = query_words(query, await begin_by_words(connection, view))
     words = Counter(dict(islice(every_word.items(), MOST_WORDS)))
     known = await read_statistics(connection, view, query_dimensions(words))
     return WordQuery(view, query_terms(words, known.statistics), known.statistics, known.is_wanted)
@@ -106,43 +101,39 @@ async def matching(
     """
     if not query.terms.weights:
         return []
+    values = {**scope.values, "vector": query.vector, "limit": limit}
     if is_few:
-        return await _read(connection, _exactly(scope, query, limit))
+        return await _read(connection, _exactly(scope.shape), values)
     most, every = MOST_READ, query.essential()
     while True:
         dimensions = query.essential(most)
-        found = await _read(connection, _by_index(scope, query, dimensions, limit))
+        by_index = {**values, **query.view.values, "dimensions": dimensions}
+        found = await _read(connection, _by_index(scope.shape, query.view.condition), by_index)
         if len(found) >= least or len(dimensions) == len(every):
             return found
         most *= MORE
 
 
-async def _read(connection: AsyncConnection, best: Select[Any]) -> list[Match]:
-    return [Match(*row) for row in await connection.execute(best)]
+async def _read(connection: AsyncConnection, best: Select[Any], values: Mapping[str, object]) -> list[Match]:
+    return [Match(*row) for row in await connection.execute(best, values)]
 
 
-def _exactly(scope: Scope, query: WordQuery, limit: int) -> Select[Any]:
+@lru_cache(SHAPES)
+def _exactly(shape: ScopeShape) -> Select[Any]:
     """All that may be shown, found by their documents."""
-    shown = (
-        select(*_KEY, _score(query)).select_from(documents).join(passages, _SHOWN).where(*scope.conditions)
-    )
+    shown = select(*_KEY, _SCORE).select_from(documents).join(passages, _SHOWN).where(*shape.conditions)
     found = shown.cte("found").prefix_with("MATERIALIZED")
-    return select(found).where(found.c.words > 0).order_by(found.c.words.desc()).limit(limit)
+    return select(found).where(found.c.words > 0).order_by(found.c.words.desc()).limit(LIMIT)
 
 
-def _by_index(scope: Scope, query: WordQuery, dimensions: Sequence[int], limit: int) -> Select[Any]:
+@lru_cache(SHAPES)
+def _by_index(shape: ScopeShape, is_seen: str) -> Select[Any]:
     """Those of the caller's view that have one of the dimensions; the best of them that are in the scope."""
-    has_one = passages.c.dimensions.overlap(cast(list(dimensions), ARRAY(Integer)))
-    is_seen = text(query.view.condition).bindparams(**query.view.values)
-    found = select(*_KEY, _score(query)).where(has_one, is_seen).cte("found").prefix_with("MATERIALIZED")
+    has_one = passages.c.dimensions.overlap(bindparam("dimensions", type_=ARRAY(Integer)))
+    found = select(*_KEY, _SCORE).where(has_one, text(is_seen)).cte("found").prefix_with("MATERIALIZED")
     best = select(found).where(found.c.words > 0).order_by(found.c.words.desc()).subquery("best")
     is_shown = and_(
         documents.c.document_id == best.c.document_id, documents.c.visible_attempt == best.c.attempt
     )
-    shown = select(best).join(documents, is_shown).where(*scope.conditions)
-    return shown.order_by(best.c.words.desc()).limit(limit)
-
-
-def _score(query: WordQuery) -> ColumnElement[float]:
-    vector = once(query.vector, SPARSEVEC(DIMENSIONS))
-    return (-passages.c.weights.op("<#>", return_type=Float())(vector)).label("words")
+    shown = select(best).join(documents, is_shown).where(*shape.conditions)
+    return shown.order_by(best.c.words.desc()).limit(LIMIT)

@@ -1,6 +1,7 @@
 """Finds the chunks nearest to a query: exactly, or by the index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC, Vector
@@ -11,8 +12,10 @@ from sqlalchemy import (
     Row,
     Select,
     Subquery,
+    Text,
     and_,
     any_,
+    bindparam,
     cast,
     func,
     literal_column,
@@ -23,8 +26,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.commands import QueryEmbedding
-from services.api.search.parameters import once
-from services.api.search.scope import Scope
+from services.api.search.parameters import LIMIT, once
+from services.api.search.scope import SHAPES, Scope, ScopeShape
 from services.runtime.database.tables import documents
 from services.runtime.database.vector_index import MAX_INDEXED_DIMENSIONS
 from services.runtime.database.vector_tables import embeddings, vectors
@@ -47,11 +50,13 @@ _EXACTLY = "; ".join(
 )
 """What may be shown is little of the table: it is to be found by the documents, whatever the statistics say."""
 
+_MODEL: ColumnElement[str] = bindparam("model", type_=Text)
 _NOBODY: ColumnElement[str] = literal_column("''")
 _KEY = (embeddings.c.document_id, embeddings.c.attempt, embeddings.c.index)
 _VECTOR = vectors.c.vector_id == embeddings.c.vector_id
 _IS_OLD = and_(embeddings.c.vector_id.is_(None), embeddings.c.embedding.is_not(None))
 """Written by the last release, with a vector of its own, and not taken over yet."""
+_HAS_OLD = select(select(embeddings).where(_IS_OLD, embeddings.c.model == _MODEL).exists())
 _SHOWN = and_(
     documents.c.document_id == embeddings.c.document_id, documents.c.visible_attempt == embeddings.c.attempt
 )
@@ -66,92 +71,100 @@ async def nearest(
     fewer than exist: an index is scanned only so far, and what it does not reach, because nearer chunks of
     others stand before it, is found by looking at all that may be shown.
     """
-    if len(query.vector) <= MAX_INDEXED_DIMENSIONS and not is_few:
+    dimensions = len(query.vector)
+    values = {**scope.values, "vector": str(query.vector), "model": query.model, "limit": limit}
+    if dimensions <= MAX_INDEXED_DIMENSIONS and not is_few:
         await connection.exec_driver_sql(_BY_INDEX)
-        found = await _nearest_by_index(connection, scope, query, limit)
+        owners = ["", scope.caller.owner_id or ""]
+        found = await _nearest_by_index(
+            connection, scope.shape, dimensions, limit, {**values, "owners": owners}
+        )
         if len(found) == limit:
             return found
     await connection.exec_driver_sql(_EXACTLY)
-    rows: Sequence[Row[Any]] = (await connection.execute(_exactly(scope, query, limit))).all()
+    rows: Sequence[Row[Any]] = (await connection.execute(_exactly(scope.shape, dimensions), values)).all()
     return rows
 
 
 async def _nearest_by_index(
-    connection: AsyncConnection, scope: Scope, query: QueryEmbedding, limit: int
+    connection: AsyncConnection, shape: ScopeShape, dimensions: int, limit: int, values: Mapping[str, object]
 ) -> Sequence[Row[Any]]:
     """Return fewer than ``limit`` where an index may not have reached all that is near."""
-    found: Sequence[Row[Any]] = (await connection.execute(_by_index(scope, query, limit))).all()
-    is_of_model = embeddings.c.model == query.model
-    if not await connection.scalar(select(select(embeddings).where(_IS_OLD, is_of_model).exists())):
+    by_index = await connection.execute(_by_index(shape, dimensions), values)
+    found: Sequence[Row[Any]] = by_index.all()
+    if not await connection.scalar(_HAS_OLD, values):
         return found
-    old = (await connection.execute(_by_old_index(scope, query, limit))).all()
+    old = (await connection.execute(_by_old_index(shape, dimensions), values)).all()
     if len(old) < limit:
         return []  # they are few by now, among the traces of those that were taken over
     return sorted([*found, *old], key=lambda row: -row.cosine)[:limit]
 
 
-def _by_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
-    distance = _distance(query)
+@lru_cache(SHAPES)
+def _by_index(shape: ScopeShape, dimensions: int) -> Select[Any]:
+    distance = _distance(dimensions)
     best = (
         select(*_KEY, distance.label("distance"))
         .select_from(vectors)
         .join(embeddings, _VECTOR)
         .join(documents, _SHOWN)
-        .where(vectors.c.model == query.model, *_owned(scope), *scope.conditions)
+        .where(vectors.c.model == _MODEL, *_owned(shape), *shape.conditions)
         .order_by(distance)
-        .limit(limit)
+        .limit(LIMIT)
         .subquery("best")
     )
     return _best(best)
 
 
-def _owned(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+def _owned(shape: ScopeShape) -> tuple[ColumnElement[bool], ...]:
     """Return a condition by which others' chunks of a text, which may be thousands, are skipped in the index."""
-    if scope.caller.sees_all:
+    if shape.sees_all:
         return ()
     owner: ColumnElement[str] = func.coalesce(embeddings.c.owner_id, _NOBODY)
-    return (owner.in_(["", scope.caller.owner_id or ""]),)
+    return (owner == any_(bindparam("owners", type_=ARRAY(Text))),)
 
 
-def _by_old_index(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
-    distance = _old_distance(query)
+@lru_cache(SHAPES)
+def _by_old_index(shape: ScopeShape, dimensions: int) -> Select[Any]:
+    distance = _old_distance(dimensions)
     best = (
         select(*_KEY, distance.label("distance"))
         .select_from(embeddings)
         .join(documents, _SHOWN)
-        .where(embeddings.c.model == query.model, _IS_OLD, *scope.conditions)
+        .where(embeddings.c.model == _MODEL, _IS_OLD, *shape.conditions)
         .order_by(distance)
-        .limit(limit)
+        .limit(LIMIT)
         .subquery("best")
     )
     return _best(best)
 
 
-def _exactly(scope: Scope, query: QueryEmbedding, limit: int) -> Select[Any]:
+@lru_cache(SHAPES)
+def _exactly(shape: ScopeShape, dimensions: int) -> Select[Any]:
     """All distances first, of what may be shown; then the texts of the nearest alone.
 
     Of each vector once, however many chunks have it, and of all in one go through the key's index: fetched by join,
     5,000 take 13 ms in place of 5. The nearest chunks have the nearest vectors, so as many of those are enough.
     """
     shown = (
-        select(*_KEY, embeddings.c.vector_id, _old_distance(query).label("distance"))
+        select(*_KEY, embeddings.c.vector_id, _old_distance(dimensions).label("distance"))
         .select_from(documents)
         .join(embeddings, _SHOWN)
-        .where(embeddings.c.model == query.model, *scope.conditions)
+        .where(embeddings.c.model == _MODEL, *shape.conditions)
         .cte("shown")
         .prefix_with("MATERIALIZED")
     )
     wanted = func.array(select(shown.c.vector_id).scalar_subquery(), type_=ARRAY(BigInteger))
-    distances = select(vectors.c.vector_id, _distance(query).label("distance")).where(
+    distances = select(vectors.c.vector_id, _distance(dimensions).label("distance")).where(
         vectors.c.vector_id == any_(wanted)
     )
     each = distances.cte("each").prefix_with("MATERIALIZED")
-    nearest = select(each).order_by(each.c.distance).limit(limit).subquery("nearest")
+    nearest = select(each).order_by(each.c.distance).limit(LIMIT).subquery("nearest")
     key = [shown.c[column.name] for column in _KEY]
     of_texts = select(*key, nearest.c.distance).join(nearest, nearest.c.vector_id == shown.c.vector_id)
     old = select(*key, shown.c.distance).where(shown.c.vector_id.is_(None))
     both = union_all(of_texts, old).subquery("both")
-    best = select(both).order_by(both.c.distance).limit(limit).subquery("best")
+    best = select(both).order_by(both.c.distance).limit(LIMIT).subquery("best")
     return _best(best)
 
 
@@ -160,17 +173,15 @@ def _best(best: Subquery) -> Select[Any]:
     return select(*key, (1 - best.c.distance).label("cosine")).order_by(best.c.distance)
 
 
-def _distance(query: QueryEmbedding) -> ColumnElement[float]:
+def _distance(dimensions: int) -> ColumnElement[float]:
     """Return the cosine distance as the index has it: by the dimensions of the model."""
-    return _cosine_distance(vectors.c.embedding, query, HALFVEC(len(query.vector)))
+    return _cosine_distance(vectors.c.embedding, HALFVEC(dimensions))
 
 
-def _old_distance(query: QueryEmbedding) -> ColumnElement[float]:
+def _old_distance(dimensions: int) -> ColumnElement[float]:
     """Return the cosine distance as the last release's index has it."""
-    return _cosine_distance(embeddings.c.embedding, query, Vector(len(query.vector)))
+    return _cosine_distance(embeddings.c.embedding, Vector(dimensions))
 
 
-def _cosine_distance(
-    embedding: ColumnElement[Any], query: QueryEmbedding, kind: HALFVEC | Vector
-) -> ColumnElement[float]:
-    return cast(embedding, kind).op("<=>", return_type=Float())(once(query.vector, kind))
+def _cosine_distance(embedding: ColumnElement[Any], kind: HALFVEC | Vector) -> ColumnElement[float]:
+    return cast(embedding, kind).op("<=>", return_type=Float())(once("vector", kind))

@@ -11,8 +11,7 @@ from contracts.commands import QueryEmbedding
 from contracts.wire import DocumentId, WireModel
 from services.api.access.caller import Caller
 from services.api.search.candidates import Candidates, WordSide, find_candidates, find_matches, per_side
-from services.api.search.found_chunks import ChunkKey, FoundChunk, read_chunks, shares_of
-from services.api.search.matching import WordQuery
+from services.api.search.found_chunks import ChunkKey, FoundChunk, WantedByLanguage, read_chunks, shares_of
 from services.api.search.scope import Scope
 from services.api.search.term_views import TermView, want_counted
 from services.runtime.database.engine import snapshot
@@ -106,13 +105,14 @@ async def search(
             limit=request.limit,
             min_cosine=request.min_cosine,
         )
-        chunks = await _settle(connection, ranking, found, side.query, request.limit)
+        terms = WantedByLanguage(side.query.terms)
+        chunks = await _settle(connection, ranking, found, terms, request.limit)
         best = ranking.best()
         missing = [found.spans[one.candidate.key] for one in best if one.candidate.key not in chunks]
         chunks |= await read_chunks(connection, missing)
     if side.query.is_view_wanted:
         await want_counted(engine, view)
-    hits = await asyncio.to_thread(_hits, best, chunks, side.query)
+    hits = await asyncio.to_thread(_hits, best, chunks, terms)
     return SearchResult(mode=request.mode, model=vector.model if vector else None, items=hits)
 
 
@@ -126,26 +126,31 @@ async def _arrived(embedding: QueryEmbedding | Awaitable[QueryEmbedding] | None)
 
 
 async def _settle(
-    connection: AsyncConnection, ranking: Ranking, found: Candidates, words: WordQuery, limit: int
+    connection: AsyncConnection, ranking: Ranking, found: Candidates, terms: WantedByLanguage, limit: int
 ) -> dict[ChunkKey, FoundChunk]:
     """Find out which chunks of the best passages have the words; return the chunks that were read."""
     chunks: dict[ChunkKey, FoundChunk] = {}
     while undecided := ranking.undecided(limit):
         matches = {found.matches[one.key] for one in undecided}
-        read = await read_chunks(connection, [match.span for match in matches])
+        spans = {match.span for match in matches}
+        # With them, in the same answer, those that are among the best without any words.
+        also = {found.spans[one.candidate.key] for one in ranking.best() if one.candidate.key not in chunks}
+        read = await read_chunks(connection, spans | also)
         # In a thread: a hundred hits take a twentieth of a second, in which all streams would stand still.
-        shares = await asyncio.to_thread(shares_of, matches, read, words.terms)
+        shares = await asyncio.to_thread(shares_of, matches, read, terms)
         # A chunk that is gone by now has none.
         ranking.settle({one.key: 0.0 for one in undecided} | shares)
         chunks |= read
     return chunks
 
 
-def _hits(best: Sequence[ScoredCandidate], chunks: dict[ChunkKey, FoundChunk], words: WordQuery) -> list[Hit]:
-    return [_hit(one, chunks[one.candidate.key], words) for one in best if one.candidate.key in chunks]
+def _hits(
+    best: Sequence[ScoredCandidate], chunks: dict[ChunkKey, FoundChunk], terms: WantedByLanguage
+) -> list[Hit]:
+    return [_hit(one, chunks[one.candidate.key], terms) for one in best if one.candidate.key in chunks]
 
 
-def _hit(scored: ScoredCandidate, chunk: FoundChunk, words: WordQuery) -> Hit:
+def _hit(scored: ScoredCandidate, chunk: FoundChunk, terms: WantedByLanguage) -> Hit:
     return Hit(
         document_id=chunk.document_id,
         filename=chunk.filename,
@@ -158,5 +163,5 @@ def _hit(scored: ScoredCandidate, chunk: FoundChunk, words: WordQuery) -> Hit:
         score=scored.score,
         cosine=scored.candidate.cosine,
         words=scored.candidate.words,
-        highlights=chunk.highlights(words.terms),
+        highlights=chunk.highlights(terms),
     )

@@ -30,6 +30,7 @@ COMMON_PART = 300
 RECOUNT_SECONDS = 600
 KEPT_DAYS = 30
 
+_OFF = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
 _ALL = "true"
 _MINE = (
     "passages.dimensions && CAST(:owners AS int[])"
@@ -70,19 +71,21 @@ class KnownView:
     is_wanted: bool
 
 
-# From one language to the next, each by a look into the index.
-_LANGUAGES = """
+# From one language to the next, each by a look into the index. And in the same answer, for the rest of the
+# transaction: by documents or by words, and then the best first; whatever seems cheaper by the statistics reads all.
+_BEGIN = f"""
 WITH RECURSIVE spoken AS (
   SELECT min(language) AS language FROM passages
   UNION ALL
   SELECT (SELECT min(p.language) FROM passages p WHERE p.language > spoken.language) FROM spoken
   WHERE spoken.language IS NOT NULL
 )
-SELECT language FROM spoken WHERE language IS NOT NULL
-"""
+SELECT ARRAY(SELECT language FROM spoken WHERE language IS NOT NULL{{condition}}),
+  {", ".join(f"set_config('{name}', 'off', true)" for name in _OFF)}
+"""  # noqa: S608 - of constants
 _IS_MINE = """ AND EXISTS (SELECT FROM passages p WHERE p.language = spoken.language
   AND coalesce(p.owner_id, '') IN ('', coalesce(CAST(:owner_id AS text), '')))"""
-_ALL_LANGUAGES, _MY_LANGUAGES = text(_LANGUAGES), text(_LANGUAGES + _IS_MINE)
+_BEGIN_ALL, _BEGIN_MINE = text(_BEGIN.format(condition="")), text(_BEGIN.format(condition=_IS_MINE))
 
 
 def _frequencies(condition: str) -> str:
@@ -121,11 +124,16 @@ INSERT INTO term_views (view) VALUES (:view) ON CONFLICT DO NOTHING
 """)
 
 
-async def read_languages(connection: AsyncConnection, view: TermView) -> list[str]:
-    """Return the languages (ISO 639-1) of the passages of a view."""
+async def begin_by_words(connection: AsyncConnection, view: TermView) -> list[str]:
+    """Return the languages (ISO 639-1) of the passages of a view, and set what statements on words need.
+
+    For the rest of the transaction.
+    """
     if view.caller.sees_all:
-        return list(await connection.scalars(_ALL_LANGUAGES))
-    return list(await connection.scalars(_MY_LANGUAGES, {"owner_id": view.caller.owner_id}))
+        row = await connection.execute(_BEGIN_ALL)
+    else:
+        row = await connection.execute(_BEGIN_MINE, {"owner_id": view.caller.owner_id})
+    return list(row.one()[0])
 
 
 async def read_statistics(

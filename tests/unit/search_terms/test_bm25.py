@@ -22,7 +22,7 @@ from services.search_terms.bm25 import (
     shares,
 )
 from services.search_terms.dimensions import DIMENSIONS, dimension, sparsevec
-from services.search_terms.terms import TermCounts, count_terms, count_wanted, query_words
+from services.search_terms.terms import TermCounts, WantedTerms, count_terms, query_words
 
 QUICK = settings(max_examples=50, deadline=None)
 
@@ -158,7 +158,8 @@ def test_the_frequencies_that_a_query_needs_are_those_of_its_stems() -> None:
 def test_the_chunk_with_the_words_has_the_passages_score() -> None:
     query = query_terms(query_words("calm bees", ["en"]), statistics(calm=20, bee=5))
     texts = ("Keepers calm bees.", "A bee.", "Smoke.")
-    first, second, third = shares(query, [count_wanted([text], query.weights.keys(), "en") for text in texts])
+    wanted = WantedTerms(query.weights.keys(), "en")
+    first, second, third = shares(query, [wanted.count([text]) for text in texts])
     assert first == 1.0
     assert 0 < second < 1
     assert third == 0.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.search_terms.bm25 import Statistics, query_terms
 from services.search_terms.highlights import highlights
-from services.search_terms.terms import count_terms, query_words
+from services.search_terms.terms import WantedTerms, count_terms, query_words
 
 QUICK = settings(max_examples=50, deadline=None)
 
@@ -23,7 +23,7 @@ def wanted(query: str) -> set[str]:
 
 
 def marked(query: str, text: str, language: str | None) -> list[str]:
-    return [text[start:end] for start, end in highlights(text, wanted(query), language)]
+    return [text[start:end] for start, end in highlights(text, WantedTerms(wanted(query), language))]
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_offsets_are_those_of_the_text_as_it_stands_however_it_is_encoded() -> N
     text = unicodedata.normalize("NFD", "ﬁn: die Häuser, 한국어 글")
     assert marked("Haus", text, "de") == [unicodedata.normalize("NFD", "Häuser")]
     assert marked("한국", text, "de") == [unicodedata.normalize("NFD", "한국")]
-    assert highlights("𝔘𝔫𝔦 Haus", wanted("Haus"), "de") == [(4, 8)]
+    assert highlights("𝔘𝔫𝔦 Haus", WantedTerms(wanted("Haus"), "de")) == [(4, 8)]
 
 
 @QUICK
 @given(TEXT, TEXT, st.sampled_from([None, *LANGUAGES]))
 def test_spans_are_in_order_apart_and_within_the_text(text: str, query: str, language: str | None) -> None:
-    spans = highlights(text, wanted(query + text[:5]), language)
+    spans = highlights(text, WantedTerms(wanted(query + text[:5]), language))
     assert all(0 <= start < end <= len(text) for start, end in spans)
     assert all(first[1] < second[0] for first, second in pairwise(spans))
 
@@ -77,13 +77,13 @@ def test_spans_are_in_order_apart_and_within_the_text(text: str, query: str, lan
 @given(TEXT, st.sampled_from([None, *LANGUAGES]))
 def test_a_term_of_a_text_is_marked_in_it_and_another_is_not(text: str, language: str | None) -> None:
     terms = count_terms([text], language).counts
-    assert all(highlights(text, {term}, language) for term in terms)
-    assert highlights(text, {"sneverthere"}, language) == []
+    assert all(highlights(text, WantedTerms({term}, language)) for term in terms)
+    assert highlights(text, WantedTerms({"sneverthere"}, language)) == []
 
 
 @QUICK
 @given(TEXT, st.sampled_from([None, *LANGUAGES]))
 def test_what_is_marked_has_a_word_of_the_query(text: str, language: str | None) -> None:
     query = wanted(text[:3])
-    for start, end in highlights(text, query, language):
+    for start, end in highlights(text, WantedTerms(query, language)):
         assert count_terms([text[start:end]], language).counts.keys() & query

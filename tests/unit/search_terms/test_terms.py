@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.search_terms.folding import folded, normalized
 from services.search_terms.stemming import LANGUAGES, stem
-from services.search_terms.terms import MAX_TERM, TermKind, Word, count_terms, count_wanted, query_words
+from services.search_terms.terms import MAX_TERM, TermKind, WantedTerms, Word, count_terms, query_words
 from services.search_terms.tokenization import CLUSTER, TOKEN
 
 QUICK = settings(max_examples=50, deadline=None)
@@ -232,4 +232,6 @@ def test_wanted_terms_are_counted_alone_as_they_are_among_all(
 ) -> None:
     counts = count_terms(texts, language).counts
     wanted = {term for term in counts if dice.random() < 0.3} | {"snever"}
-    assert count_wanted(texts, wanted, language) == {term: counts[term] for term in wanted & counts.keys()}
+    assert WantedTerms(wanted, language).count(texts) == {
+        term: counts[term] for term in wanted & counts.keys()
+    }
