@@ -71,8 +71,8 @@ class KnownView:
     is_wanted: bool
 
 
-# From one language to the next, each by a look into the index. And in the same answer, for the rest of the
-# transaction: by documents or by words, and then the best first; whatever seems cheaper by the statistics reads all.
+# From one language to the next, each by a look into the index. And with it, for the rest of the transaction: by
+# documents or by words, and then the best first, since whatever seems cheaper by the statistics reads all.
 _BEGIN = f"""
 WITH RECURSIVE spoken AS (
   SELECT min(language) AS language FROM passages
