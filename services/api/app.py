@@ -32,6 +32,7 @@ from services.api.recovery.dead_letter_consumer import dead_letter_router
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
+from services.api.recovery.turns import Turns
 from services.api.routes import (
     dead_letter_routes,
     document_routes,
@@ -81,6 +82,7 @@ def create_parts(settings: ApiSettings) -> Parts:
     disk = disk_reserve(settings)
     event_log = EventLog(settings.rabbitmq_url)
     projector = Projector(engine, event_log)
+    turns = Turns(engine, reporter, settings.shares, event_log)
     broker.include_router(dead_letter_router(engine, reporter))
     return Parts(
         settings=settings,
@@ -92,16 +94,14 @@ def create_parts(settings: ApiSettings) -> Parts:
         event_log=event_log,
         hub=Hub(event_log, _stream_limits(settings)),
         projector=projector,
-        uploads=Uploads(engine, objects, reporter, Admission(watch), disk, settings.upload_seconds),
+        uploads=Uploads(
+            engine, objects, reporter, Admission(watch), disk, settings.upload_seconds, turns.shares
+        ),
+        turns=turns,
         deletion=Deletion(engine, objects, publisher),
         webhook=Webhook(engine, publisher, Receipts(engine), disk),
         query_embedder=_query_embedder(settings, watch),
-        access=Access(
-            create_tokens(settings),
-            Tickets(engine),
-            rates,
-            settings.allowed_origins,
-        ),
+        access=Access(create_tokens(settings), Tickets(engine), rates, settings.allowed_origins),
         producers=Producers.of(settings),
         rates=rates,
         watch=watch,
@@ -112,7 +112,8 @@ def create_parts(settings: ApiSettings) -> Parts:
 
 def _publisher(broker: RabbitBroker, watch: BrokerWatch) -> Publisher:
     """Refuses an event at once while it would not reach the log."""
-    return Publisher(broker, patience_seconds=PATIENCE_SECONDS, refuse=partial(watch.require, topology.LOG))
+    refuse = partial(watch.require, topology.LOG)
+    return Publisher(broker, patience_seconds=PATIENCE_SECONDS, refuse=refuse, lanes=watch.queues)
 
 
 def _query_embedder(settings: ApiSettings, watch: BrokerWatch) -> QueryEmbedder:
@@ -180,7 +181,13 @@ def _install_middleware(app: FastAPI, parts: Parts) -> None:
 def _sweeper(parts: Parts) -> Sweeper:
     lost_log = LostLog(parts.engine, parts.reporter)
     return Sweeper(
-        parts.engine, parts.reporter, parts.deletion, parts.settings, lost_log, parts.projector.log_began
+        parts.engine,
+        parts.reporter,
+        parts.deletion,
+        parts.settings,
+        lost_log,
+        parts.turns,
+        parts.projector.log_began,
     )
 
 
@@ -203,6 +210,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = [
         supervise(asyncio.create_task(parts.event_log.run(), name="log")),
         supervise(asyncio.create_task(parts.projector.run(), name="projector")),
+        supervise(asyncio.create_task(parts.turns.run(), name="turns")),
         supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
         supervise(asyncio.create_task(parts.watch.run(), name="broker watch")),
         supervise(asyncio.create_task(parts.watch.queues.run(), name="queue watch")),

@@ -13,6 +13,7 @@ from services.api.http.rates import Rates
 from services.api.log.event_log import EventLog
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letters import DeadLetterQueues
+from services.api.recovery.turns import Turns
 from services.api.search.query_embedder import QueryEmbedder
 from services.api.stream.hub import Hub
 from services.api.webhook.producers import Producers
@@ -37,6 +38,7 @@ class Parts:
     hub: Hub
     projector: Projector
     uploads: Uploads
+    turns: Turns
     deletion: Deletion
     webhook: Webhook
     query_embedder: QueryEmbedder

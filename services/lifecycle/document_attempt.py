@@ -8,6 +8,7 @@ from enum import Enum
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from contracts.lanes import Lane
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents
 from services.runtime.errors import Superseded
 
@@ -38,11 +39,18 @@ class DocumentAttempt:
     size: int
     is_done: bool = False
     """True when the outcome of this attempt has been decided already."""
+    lane: str | None = None
+    """That of its commands; None where none was decided, as by a release before lanes: the first."""
 
     @property
     def key(self) -> tuple[str, int]:
         """The document's id and the attempt's number."""
         return self.document_id, self.attempt
+
+    @property
+    def is_bulk(self) -> bool:
+        """True when its commands are bulk."""
+        return self.lane == Lane.BULK
 
 
 _CURRENT = select(
@@ -52,6 +60,7 @@ _CURRENT = select(
     documents.c.file_type,
     documents.c.size,
     documents.c.outcome.is_not(None).label("is_done"),
+    documents.c.lane,
 ).where(documents.c.document_id == bindparam("document_id"), IS_ALIVE, IS_UPLOADED)
 _STATEMENTS = {
     lock: _CURRENT.with_for_update(read=read, key_share=key_share)

@@ -4,7 +4,7 @@ from faststream.asgi import AsgiFastStream
 
 from contracts import stages
 from services.lifecycle.status_reporter import StatusReporter
-from services.parser.parse_command import ParseCommandHandler
+from services.parser.parse_command import Large, ParseCommandHandler
 from services.parser.parser_settings import ParserSettings
 from services.parser.sandbox import Sandbox
 from services.runtime.object_store import ObjectStore
@@ -21,6 +21,7 @@ def create_app(settings: ParserSettings) -> AsgiFastStream:
         sandbox=_sandbox(settings),
         reporter=StatusReporter(stage.publisher, stage.spec.service),
         batch_chunks=settings.embed_batch_chunks,
+        large=Large(pages=settings.large_pages, chunks=settings.large_chunks),
     )
     stage.consume(handler.handle, prefetch=settings.parse_concurrency)
     return stage.app(handler.sandbox)

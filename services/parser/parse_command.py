@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from contracts import stages
 from contracts.commands import Batching, StageCommand
 from contracts.failures import DocumentFailed, FailureCode, StagecastError
+from contracts.lanes import Lane
 from contracts.stages import StageSpec
 from contracts.statuses import SENTENCES, Status
 from services.lifecycle.attempt_statements import store_parsed
@@ -21,6 +22,7 @@ from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_at
 from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import publish_outcome, record_failure
 from services.lifecycle.status_reporter import StatusReporter
+from services.lifecycle.turn_statements import note_lane
 from services.parser.parse_result import ParseResult, read_result
 from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
@@ -29,6 +31,19 @@ from services.runtime.errors import Superseded
 from services.runtime.object_store import ObjectStore
 from services.search_terms.indexing import indexed
 from services.search_terms.passages import names_of_document
+
+
+@dataclass(frozen=True)
+class Large:
+    """Beyond either, a document's further commands are bulk."""
+
+    pages: int
+    chunks: int
+
+    def lane(self, attempt: DocumentAttempt, result: ParseResult) -> Lane:
+        """The lane of what follows: bulk if it was before, or is now known to be large."""
+        is_large = (result.page_count or 0) > self.pages or result.chunk_count > self.chunks
+        return Lane.BULK if attempt.is_bulk or is_large else Lane.FIRST
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,7 @@ class ParseCommandHandler:
     sandbox: Sandbox
     reporter: StatusReporter
     batch_chunks: int
+    large: Large
 
     async def handle(self, command: StageCommand, message: RabbitMessage) -> None:
         """Parse a document unless that is done, report that, and ask for its chunks to be embedded.
@@ -121,7 +137,7 @@ class ParseCommandHandler:
 
     async def _hand_over(self, attempt: DocumentAttempt) -> None:
         # Exclusive, so that ``parsed`` follows every ``parsing``, also one by a worker that was taken for dead.
-        async with locked_attempt(self.engine, *attempt.key, lock=Lock.EXCLUSIVE) as (connection, _):
+        async with locked_attempt(self.engine, *attempt.key, lock=Lock.EXCLUSIVE) as (connection, attempt):
             # Locked, so that ``parsed`` is never repeated once an embedder has said ``embedding``.
             result = await read_result(connection, attempt, lock=True)
             if result is None:
@@ -129,11 +145,14 @@ class ParseCommandHandler:
             if not result.embedding_has_started:
                 event = self.reporter.event(attempt, Status.PARSED, _sentence(result), _counts(result))
                 await self.reporter.publish(event)
+            lane = self.large.lane(attempt, result)
+            if lane != attempt.lane:
+                await note_lane(connection, attempt, lane)
         following = stages.following(self.spec)
         commands = following.command.for_attempt(*attempt.key, result.batching) if following else []
         waiting = [command for command in commands if command.part in result.waiting_batches]
         for command in waiting or commands:  # a stage that takes an attempt as a whole knows no batches
-            await self.reporter.publisher.command(command)
+            await self.reporter.publisher.command(command, lane)
 
 
 class AlreadyParsed(StagecastError):

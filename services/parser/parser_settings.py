@@ -18,3 +18,6 @@ class ParserSettings(WorkerSettings):
     parse_stand_in_seconds: float = Field(default=15, gt=0)
     parse_memory_bytes: int = Field(default=2_147_483_648, ge=268_435_456)
     embed_batch_chunks: int = Field(default=32, ge=1, le=1024)
+    large_pages: int = Field(default=100, ge=1)
+    """A document of more pages is bulk from here on, and so is one of more chunks."""
+    large_chunks: int = Field(default=256, ge=1)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.commands import ParseDocument, StageCommand
 from contracts.events import LogEvent
 from contracts.failures import DocumentFailed, FailureCode
+from contracts.lanes import Lane
 from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
@@ -41,7 +42,7 @@ class Recorder(Publisher):
     async def event(self, event: LogEvent) -> None:
         self.published.append(event.type)
 
-    async def command(self, command: StageCommand) -> None:
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
         self.published.append(type(command).__name__)
 
 

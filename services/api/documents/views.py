@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 from sqlalchemy import Row, select
 
+from contracts.lanes import Priority
 from contracts.statuses import SENTENCES, TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
 from services.lifecycle.document_attempt import DocumentAttempt
@@ -26,7 +27,7 @@ COLUMNS = [
     for name in (
         "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
         "page_count", "chunk_count", "embedded_count", "error", "created_at", "updated_at", "stages",
-        "status_attempt", "attempted_at",
+        "status_attempt", "attempted_at", "priority",
     )),
 ]  # fmt: skip
 
@@ -53,6 +54,7 @@ class DocumentView(WireModel):
     message: str
     attempt: int
     language: str | None
+    priority: Priority
     page_count: int | None
     chunk_count: int | None
     embedded_count: int | None
@@ -99,7 +101,7 @@ class ChunkPage(WireModel):
     next_cursor: str | None
 
 
-def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> DocumentView:
+def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime, priority: Priority) -> DocumentView:
     """Return the view of a document that was uploaded just now."""
     return DocumentView(
         document_id=attempt.document_id,
@@ -110,6 +112,7 @@ def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> Docu
         owner_id=attempt.owner_id,
         attempt=attempt.attempt,
         language=None,
+        priority=priority,
         created_at=now,
         **_just_begun(now),
     )

@@ -40,19 +40,19 @@ async def resend_stalled(engine: AsyncEngine, reporter: StatusReporter, silence:
         documents.c.updated_at, documents.c.attempted_at, documents.c.commanded_at, documents.c.resent_at
     )
     query = (
-        select(documents.c.document_id, documents.c.attempt, documents.c.resend_count)
+        select(documents.c.document_id, documents.c.attempt, documents.c.resend_count, documents.c.lane)
         .where(IS_UPLOADED, IS_ALIVE, documents.c.outcome.is_(None), documents.c.commanded_at.is_not(None))
         .where(heard_at < func.now() - func.power(2, documents.c.resend_count) * silence)
         .limit(BATCH)
     )
     async with engine.connect() as connection:
         rows = (await connection.execute(query)).all()
-    for document_id, attempt, resends in rows:
+    for document_id, attempt, resends, lane in rows:
         log.warning("document_stalled", document_id=document_id, attempt=attempt, resends=resends)
         if resends >= MAX_RESENDS:
             await _give_up(engine, reporter, document_id, attempt)
         elif await _count(engine, document_id, attempt, resends):
-            await send_command(reporter.publisher, document_id, attempt)
+            await send_command(reporter.publisher, document_id, attempt, lane)
     return len(rows)
 
 

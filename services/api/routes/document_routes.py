@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from contracts.lanes import Priority
 from contracts.statuses import Status
 from contracts.wire import MAX_INTEGER
 from services.api.access.caller import AnyCaller
@@ -43,16 +44,17 @@ async def upload(
     projector: ProjectorDep,
     engine: EngineDep,
     force: bool = False,
+    priority: Priority | None = None,
 ) -> DocumentView:
-    """Upload a document (multipart, field ``file``)."""
-    document_id, document = await uploads.accept(file, who)
+    """Upload a document (multipart, field ``file``); with ``priority=bulk`` behind what people wait for."""
+    document_id, document = await uploads.accept(file, who, priority or Priority.NORMAL)
     response.headers["Location"] = f"/api/v1/documents/{document_id}"
     if document is not None:
         return document
     await projector.catch_up()
     document = await read_document(engine, who, document_id)
     if force:
-        await uploads.begin_again(document_id, _ended_attempt(document))
+        await uploads.begin_again(document_id, _ended_attempt(document), priority)
         return await read_document(engine, who, document_id)
     response.status_code = 200
     return document

@@ -1,4 +1,4 @@
-"""The process of a stage: its connections, the one subscriber of its commands, and its health beside them."""
+"""The process of a stage: its connections, the subscribers of its commands, and its health beside them."""
 
 import asyncio
 import gc
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import topology
+from contracts.lanes import Lane
 from contracts.stages import StageSpec
 from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
@@ -69,19 +70,25 @@ class StageApp:
         database_url = required_database_url(settings)
         engine = create_engine(database_url, pool_size=connections)
         broker = create_broker(settings, spec.service, [RabbitPrometheusMiddleware(registry=registry)])
-        publisher = Publisher(broker)
         disk = disk_reserve(settings)
         watch = BrokerWatch.of(settings.rabbitmq_url, [*topology.queues_of(spec), *also_needs])
+        publisher = Publisher(broker, lanes=watch.queues)
         return cls(spec, settings, database_url, engine, broker, publisher, registry, disk, watch)
 
-    def consume(self, handle: Handler, *, prefetch: int) -> None:
-        """Have ``handle`` called for each command of the stage, ``prefetch`` of them at a time.
+    def consume(self, handle: Handler, *, prefetch: int, bulk: Handler | None = None) -> None:
+        """Have ``handle`` called for each command of the stage, and ``bulk`` for those in bulk, if it is given.
 
-        While less than the reserve is free on a disk, no new ones are taken.
+        Of each lane ``prefetch`` of them at a time: neither waits for the other's deliveries to be settled, and
+        what they share (a model, processors) goes to the first by what the handlers do. While less than the reserve
+        is free on a disk, no new ones are taken.
         """
-        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher)])
+        self._subscribe(Lane.FIRST, handle, prefetch)
+        self._subscribe(Lane.BULK, bulk or handle, prefetch)
+
+    def _subscribe(self, lane: Lane, handle: Handler, prefetch: int) -> None:
+        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher, lane)])
         subscriber = router.subscriber(
-            passive_queue(topology.work_queue(self.spec.name)),
+            passive_queue(topology.work_queue(self.spec.name, lane)),
             channel=Channel(prefetch_count=prefetch, on_return_raises=True),
             ack_policy=AckPolicy.MANUAL,
             decoder=decode_as(self.spec.command),

@@ -102,12 +102,12 @@ def test_the_runtime_and_the_contracts_know_no_service_that_stands_on_them() -> 
 
 def test_each_of_the_stages_tables_is_written_by_its_statements_alone() -> None:
     writers = {table: sorted(_writers(table)) for table in TABLES}
-    attempts, batches, documents, lost_log, vectors = (
+    attempts, batches, documents, lost_log, turns, vectors = (
         f"services.lifecycle.{name}_statements"
-        for name in ("attempt", "batch", "document", "lost_log", "vector")
+        for name in ("attempt", "batch", "document", "lost_log", "turn", "vector")
     )
     assert writers == {
-        "documents": [documents, lost_log],
+        "documents": [documents, lost_log, turns],
         "attempts": [attempts, batches],
         "chunks": [attempts],
         "passages": [attempts],
