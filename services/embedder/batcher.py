@@ -10,12 +10,20 @@ from typing import Self
 
 import numpy as np
 
+from contracts.lanes import Lane
 from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS, Window
 from services.embedder.embedding_model import EmbeddingModel, IndexedRow, Vectors
 from services.runtime.errors import Transient
 from services.runtime.process.logging import get_logger
 
 log = get_logger(__name__)
+
+
+BULK_TOKENS = 1024
+"""In one batch of bulk, padding included: whoever comes in the first lane waits for the running batch, and from so
+many tokens on a batch's size makes no difference to its speed."""
+FIRST_TO_BULK = 3
+"""Tokens of the first lane for each of bulk, while there are both."""
 
 
 class BatcherStopped(Transient):
@@ -47,10 +55,13 @@ class Batcher:
         self._stopping = False
         self._requests: set[_Request] = set()
         # In the order in which they are served.
-        self._queues = tuple(
-            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows))
-            for _ in ("queries", "documents")
+        self._queues = (
+            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows)),
+            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows)),
+            _PriorityQueue(Window(max_tokens=min(max_tokens_per_batch, BULK_TOKENS), max_rows=max_rows)),
         )
+        self._queries, self._first, self._bulk = self._queues
+        self._owed_to_bulk = 0
         self._thread = threading.Thread(target=self._work, name="embedding-model", daemon=True)
 
     @property
@@ -70,17 +81,18 @@ class Batcher:
             self._changed.notify()
         await asyncio.to_thread(self._thread.join)
 
-    async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+    async def embed(self, texts: Sequence[str], *, urgent: bool = False, lane: Lane = Lane.FIRST) -> Vectors:
         """Embed texts: float32 of shape (len(texts), dimensions), unit rows in the order of the texts.
 
-        ``urgent`` is a search query: it is made ready as one, and waits for no more than the running batch.
+        ``urgent`` is a search query: it is made ready as one, and waits for no more than the running batch. Texts
+        of the bulk lane come after those of the first, but for a quarter of the model's tokens.
         A caller that is cancelled takes its waiting rows with it. Raises BatcherStopped, and whatever the
         model raised over a batch with rows of this caller.
         """
         if not texts:
             return np.empty((0, self._model.dimensions), dtype=np.float32)
         loop = asyncio.get_running_loop()
-        request = _Request(tuple(texts), urgent, loop, loop.create_future())
+        request = _Request(tuple(texts), urgent, lane, loop, loop.create_future())
         self._submit(request)
         try:
             return await request.answer
@@ -94,8 +106,13 @@ class Batcher:
             if not self.alive:
                 raise BatcherStopped("the batcher is not running")
             self._requests.add(request)
-            self._queues[0 if request.query else 1].arrivals.append(request)
+            self._queue_of(request).arrivals.append(request)
             self._changed.notify()
+
+    def _queue_of(self, request: "_Request") -> "_PriorityQueue":
+        if request.query:
+            return self._queries
+        return self._bulk if request.lane is Lane.BULK else self._first
 
     # Everything below runs on the model's thread.
 
@@ -119,13 +136,26 @@ class Batcher:
             return not self._stopping
 
     def _step(self) -> None:
-        for queue in self._queues:
+        for queue in self._order():
             # A query that waits is tokenized and run before a document is even tokenized.
             self._admit(queue)
             queue.window.discard(lambda slot: slot.request.is_done)
             if batch := queue.window.next_batch():
+                self._count(queue, len(batch) * batch[-1].length)
                 self._run(batch)
                 return
+
+    def _order(self) -> "tuple[_PriorityQueue, ...]":
+        if self._owed_to_bulk >= BULK_TOKENS:
+            return self._queries, self._bulk, self._first
+        return self._queues
+
+    def _count(self, queue: "_PriorityQueue", tokens: int) -> None:
+        """Keep what bulk has coming, while it waits: a token for each three of the first lane."""
+        if queue is self._bulk:
+            self._owed_to_bulk = max(0, self._owed_to_bulk - tokens)
+        elif queue is self._first:
+            self._owed_to_bulk = self._owed_to_bulk + tokens // FIRST_TO_BULK if self._bulk.busy else 0
 
     def _admit(self, queue: "_PriorityQueue") -> None:
         while queue.arrivals:
@@ -188,6 +218,7 @@ class _Request:
 
     texts: tuple[str, ...]
     query: bool
+    lane: Lane
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Vectors]"
     vectors: dict[int, Vectors] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.commands import Batching, EmbedChunks
 from contracts.events import StatusEvent
+from contracts.lanes import Lane
 from contracts.statuses import Status
 from services.embedder.batcher import Batcher
 from services.embedder.embedding_model import EmbeddingModel, Vectors
@@ -58,6 +59,7 @@ class EmbedCommandHandler:
     model: EmbeddingModel
     batcher: Batcher
     reporter: StatusReporter
+    lane: Lane = Lane.FIRST
 
     async def handle(self, command: EmbedChunks, message: RabbitMessage) -> None:
         """Embed one batch unless that is done; whoever completes the document reports ``embedded``.
@@ -89,7 +91,7 @@ class EmbedCommandHandler:
     async def _embed(self, batch: Sequence[BatchChunk]) -> dict[str, Vectors]:
         """Return the vectors of the texts that have none, each text once."""
         texts = list(dict.fromkeys(chunk.embedded_text for chunk in batch if not chunk.has_vector))
-        return dict(zip(texts, await self.batcher.embed(texts), strict=True))
+        return dict(zip(texts, await self.batcher.embed(texts, lane=self.lane), strict=True))
 
     async def _begin(
         self, connection: AsyncConnection, attempt: DocumentAttempt, command: EmbedChunks

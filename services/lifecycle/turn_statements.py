@@ -82,11 +82,33 @@ UPDATE documents SET lane = turn, commanded_at = CASE WHEN has_come THEN now() E
 FROM judged WHERE documents.document_id = judged.document_id RETURNING turn, has_come
 """)  # noqa: S608 - of constants
 
-# In the order of their lane's index; who has just taken the first of them is not waited for.
-_NEXT_WAITING = text(f"""
-SELECT document_id, attempt, owner_id, filename, file_type, size, false AS is_done, lane FROM documents
-WHERE coalesce(owner_id, '') = :owner AND lane = :lane AND {_WAITING}
-ORDER BY waiting_since LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+# In the order of their lane's index; those whom somebody else just gives their turn are left out.
+_TAKE_TURNS = text(f"""
+WITH hand AS (
+  SELECT count(*) AS documents, coalesce(sum({_WEIGHT}), 0) AS weight FROM documents
+  WHERE lane = :lane AND coalesce(owner_id, '') = :owner AND {_IN_HAND}
+),
+room AS (
+  SELECT documents = 0 AS is_idle, CASE CAST(:lane AS text) WHEN '{Lane.FIRST}' THEN :owner_window - documents
+    ELSE greatest({LEAST_IN_BULK}, :bulk_window / (
+      SELECT 1 + count(DISTINCT coalesce(owner_id, '')) FROM documents
+      WHERE lane = '{Lane.BULK}' AND {_IN_HAND} AND coalesce(owner_id, '') <> :owner
+    )) - weight END AS documents
+  FROM hand
+),
+waiting AS MATERIALIZED (
+  SELECT document_id, waiting_since,
+    CASE CAST(:lane AS text) WHEN '{Lane.FIRST}' THEN 1 ELSE {_WEIGHT} END AS weight
+  FROM documents WHERE coalesce(owner_id, '') = :owner AND lane = :lane AND {_WAITING}
+  ORDER BY waiting_since LIMIT (SELECT greatest(documents, 1) FROM room) FOR NO KEY UPDATE SKIP LOCKED
+),
+ordered AS (
+  SELECT document_id, sum(weight) OVER (ORDER BY waiting_since, document_id) AS weight,
+    row_number() OVER (ORDER BY waiting_since, document_id) = 1 AS is_next FROM waiting
+)
+UPDATE documents SET commanded_at = now() FROM ordered, room
+WHERE documents.document_id = ordered.document_id AND (weight <= room.documents OR (is_next AND is_idle))
+RETURNING documents.document_id, documents.attempt
 """)  # noqa: S608 - of constants
 _OWNERS_WAITING = text(f"SELECT DISTINCT coalesce(owner_id, ''), lane FROM documents WHERE {_WAITING}")  # noqa: S608 - of constants
 
@@ -108,22 +130,21 @@ async def take_turn(connection: AsyncConnection, attempt: DocumentAttempt, share
     None where they were sent already, it has ended or the document is deleted. Until the transaction ends, the
     document can be neither deleted, nor started anew, nor ended.
     """
-    values = {
-        "document_id": attempt.document_id,
-        "attempt": attempt.attempt,
-        "large_bytes": shares.large_bytes,
-        "owner_share": shares.owner_share,
-        "owner_window": shares.owner_window,
-        "bulk_window": shares.bulk_window,
-    }
-    row = (await connection.execute(_TAKE_TURN, values)).one_or_none()
+    values = {"document_id": attempt.document_id, "attempt": attempt.attempt, **_limits(shares)}
+    row = (await connection.execute(_TAKE_TURN, {**values, "owner_share": shares.owner_share})).one_or_none()
     return None if row is None else Turn(Lane(row.turn), row.has_come)
 
 
-async def next_waiting(connection: AsyncConnection, owner: str, lane: str) -> DocumentAttempt | None:
-    """The attempt of an owner (``''`` for nobody) that waits longest in a lane, if any."""
-    row = (await connection.execute(_NEXT_WAITING, {"owner": owner, "lane": lane})).one_or_none()
-    return None if row is None else DocumentAttempt(*row)
+async def take_turns(
+    connection: AsyncConnection, owner: str, lane: str, shares: Shares
+) -> list[tuple[str, int]]:
+    """Note that the commands of an owner's attempts are sent that waited longest, as many as there is room for.
+
+    ``owner`` is empty for nobody. Return their keys. Until the transaction ends, the documents can be neither
+    deleted, nor started anew, nor ended.
+    """
+    rows = await connection.execute(_TAKE_TURNS, {"owner": owner, "lane": lane, **_limits(shares)})
+    return [(document_id, attempt) for document_id, attempt in rows]
 
 
 async def owners_waiting(connection: AsyncConnection) -> list[tuple[str, str]]:
@@ -136,3 +157,11 @@ async def note_lane(connection: AsyncConnection, attempt: DocumentAttempt, lane:
     await connection.execute(
         _NOTE_LANE, {"key": attempt.document_id, "key_attempt": attempt.attempt, "lane": lane.value}
     )
+
+
+def _limits(shares: Shares) -> dict[str, object]:
+    return {
+        "large_bytes": shares.large_bytes,
+        "owner_window": shares.owner_window,
+        "bulk_window": shares.bulk_window,
+    }

@@ -1,5 +1,7 @@
 """The wiring of the parser's process."""
 
+from dataclasses import replace
+
 from faststream.asgi import AsgiFastStream
 
 from contracts import stages
@@ -10,24 +12,29 @@ from services.parser.sandbox import Sandbox
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.stage_app import StageApp
 
+BULK_NICENESS = 5
+"""Of the children that read bulk: where processors are short, those of the first lane have three times as much."""
+
 
 def create_app(settings: ParserSettings) -> AsgiFastStream:
     """Wire the parser; connections open in its lifespan."""
-    stage = StageApp.create(stages.named("parse"), settings, connections=2 * settings.parse_concurrency + 2)
+    stage = StageApp.create(stages.named("parse"), settings, connections=4 * settings.parse_concurrency + 2)
     handler = ParseCommandHandler(
         spec=stage.spec,
         engine=stage.engine,
         objects=ObjectStore(settings.object_store_url),
-        sandbox=_sandbox(settings),
+        sandbox=_sandbox(settings, niceness=0),
         reporter=StatusReporter(stage.publisher, stage.spec.service),
         batch_chunks=settings.embed_batch_chunks,
         large=Large(pages=settings.large_pages, chunks=settings.large_chunks),
     )
-    stage.consume(handler.handle, prefetch=settings.parse_concurrency)
-    return stage.app(handler.sandbox)
+    # Of its own: no number of large files keeps a child from what somebody waits for.
+    bulk = replace(handler, sandbox=_sandbox(settings, niceness=BULK_NICENESS))
+    stage.consume(handler.handle, prefetch=settings.parse_concurrency, bulk=bulk.handle)
+    return stage.app(handler.sandbox, bulk.sandbox)
 
 
-def _sandbox(settings: ParserSettings) -> Sandbox:
+def _sandbox(settings: ParserSettings, *, niceness: int) -> Sandbox:
     return Sandbox(
         processes=settings.parse_concurrency,
         memory_bytes=settings.parse_memory_bytes,
@@ -36,4 +43,5 @@ def _sandbox(settings: ParserSettings) -> Sandbox:
         stand_in_seconds=settings.parse_stand_in_seconds,
         pdf_engine=settings.pdf_engine,
         embedding_model=settings.embedding_model,
+        niceness=niceness,
     )

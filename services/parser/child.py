@@ -36,6 +36,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     chunker = Chunker(ModelTokenizer.load(confinement.embedding_model))
     gc.freeze()
+    os.nice(confinement.niceness)
     confine(confinement.memory_bytes)
     answers.write(ipc.encode(ipc.Ready()))
     while task := ipc.read_task(tasks):

@@ -32,6 +32,7 @@ class Confinement(_Frame):
     parent: int
     memory_bytes: int
     embedding_model: str
+    niceness: int = 0
 
 
 class Task(_Frame):

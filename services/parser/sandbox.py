@@ -45,12 +45,13 @@ class Sandbox:
         documents_per_process: int = 50,
         pdf_engine: PdfEngineName = "auto",
         embedding_model: str,
+        niceness: int = 0,
     ) -> None:
         """``memory_bytes`` is what a child may take beyond what it needs to be ready.
 
         ``timeout_seconds`` is for one document, ``stall_seconds`` for what passes without a finished page, and
         ``stand_in_seconds`` for the engine that stands in for another. A child is replaced after
-        ``documents_per_process``.
+        ``documents_per_process``, and has a ``niceness`` beyond that of this process.
         """
         self._processes = processes
         self._memory_bytes = memory_bytes
@@ -61,6 +62,7 @@ class Sandbox:
         self._documents_per_process = documents_per_process
         self._pdf_engine: PdfEngineName = pdf_engine
         self._embedding_model = embedding_model
+        self._niceness = niceness
         self._idle: asyncio.Queue[asyncio.Task[ChildProcess]] = asyncio.Queue()
         self._children: set[asyncio.Task[ChildProcess]] = set()
         self._ending: set[asyncio.Task[None]] = set()
@@ -141,7 +143,7 @@ class Sandbox:
         return _document(answer, chunks)
 
     def _start(self) -> asyncio.Task[ChildProcess]:
-        starting = ChildProcess.start(self._memory_bytes, self._embedding_model)
+        starting = ChildProcess.start(self._memory_bytes, self._embedding_model, niceness=self._niceness)
         child = asyncio.create_task(starting, name="parser-child")
         self._children.add(child)
         return child

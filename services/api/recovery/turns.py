@@ -14,14 +14,16 @@ from contracts.lanes import Lane
 from contracts.statuses import TERMINAL
 from services.api.log.event_log import EventLog
 from services.api.log.ring import Ring
-from services.lifecycle.attempts import start_attempt
+from services.lifecycle.attempts import send_command
 from services.lifecycle.status_reporter import StatusReporter
-from services.lifecycle.turn_statements import Shares, next_waiting, owners_waiting
+from services.lifecycle.turn_statements import Shares, owners_waiting, take_turns
 from services.runtime.database.engine import autocommit
 from services.runtime.process.background import run_step
 
 ENTRIES = 500
 """Of the log that are looked through at a time."""
+GATHER_SECONDS = 0.05
+"""Between two looks: a transaction costs as much for one turn as for five, and the windows outlast it."""
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Turns:
             self._look_on()
             while self._ended:
                 await run_step("turns", self._give_next)
+            await asyncio.sleep(GATHER_SECONDS)
 
     def log_grew(self) -> None:
         """Look through what is new, in ``run``."""
@@ -78,16 +81,12 @@ class Turns:
             await self._give(owner, lane)
 
     async def _give(self, owner: str, lane: str) -> int:
-        """Give turns to an owner's attempts, the one that waits longest first, while there is room."""
-        count = 0
-        while True:
-            async with autocommit(self.engine).connect() as connection:
-                attempt = await next_waiting(connection, owner, lane)
-            if attempt is None or not await start_attempt(
-                self.engine, self.reporter, attempt, shares=self.shares, is_reported=True
-            ):
-                return count
-            count += 1
+        """Give turns to an owner's attempts, those that wait longest first, as far as there is room."""
+        async with self.engine.begin() as connection:
+            keys = await take_turns(connection, owner, lane, self.shares)
+            for document_id, attempt in keys:
+                await send_command(self.reporter.publisher, document_id, attempt, lane)
+        return len(keys)
 
 
 def _ends(event: LogEvent) -> bool:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.lanes import Lane
 from services.embedder.backends.dummy_backend import DummyModel
-from services.embedder.batcher import Batcher, BatcherStopped
+from services.embedder.batcher import BULK_TOKENS, Batcher, BatcherStopped
 from services.embedder.embedding_model import Vectors
 from tests.support.fakes.scripted_model import PATIENCE_SECONDS, ScriptedModel, vectors_of
 
@@ -32,8 +33,10 @@ async def held(model: ScriptedModel, **limits: Any) -> AsyncIterator[tuple[Batch
             await asyncio.gather(first, return_exceptions=True)
 
 
-async def ask(batcher: Batcher, texts: Sequence[str], *, urgent: bool = False) -> Task:
-    task = asyncio.create_task(batcher.embed(texts, urgent=urgent))
+async def ask(
+    batcher: Batcher, texts: Sequence[str], *, urgent: bool = False, lane: Lane = Lane.FIRST
+) -> Task:
+    task = asyncio.create_task(batcher.embed(texts, urgent=urgent, lane=lane))
     await asyncio.sleep(0)  # the task runs up to its wait, and so has asked
     return task
 
@@ -251,3 +254,35 @@ def test_no_texts_give_no_vectors_of_the_right_width() -> None:
             return await batcher.embed([])
 
     assert asyncio.run(scenario()).shape == (0, 2)
+
+
+def test_the_first_lane_goes_before_bulk_that_waits_longer_and_a_query_before_both() -> None:
+    model = ScriptedModel()
+
+    async def embed_all() -> None:
+        async with held(model, max_rows=1) as (batcher, _):
+            bulk = await ask(batcher, ["bulk-1", "bulk-2"], lane=Lane.BULK)
+            first = await ask(batcher, ["one", "two"])
+            query = await ask(batcher, ["query"], urgent=True)
+            model.release()
+            await asyncio.gather(bulk, first, query)
+
+    asyncio.run(embed_all())
+    assert model.seen == ["first", "query", "one", "two", "bulk-1", "bulk-2"]
+
+
+def test_bulk_has_a_quarter_of_the_tokens_while_the_first_lane_is_full() -> None:
+    model = ScriptedModel()
+
+    async def embed_all() -> None:
+        async with held(model) as (batcher, _):
+            bulk = [await ask(batcher, ["b" * 512] * 2, lane=Lane.BULK) for _ in range(20)]
+            first = [await ask(batcher, ["f" * 512] * 8) for _ in range(15)]
+            model.release()
+            await asyncio.gather(*bulk, *first)
+
+    asyncio.run(embed_all())
+    until = max(index for index, text in enumerate(model.seen) if text.startswith("ff"))
+    shared = model.seen[1:until]
+    assert 0.2 <= sum(text.startswith("b") for text in shared) / len(shared) <= 0.3
+    assert max(sum(map(len, batch)) for batch in model.batches if batch[0].startswith("b")) <= BULK_TOKENS
