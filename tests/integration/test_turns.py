@@ -64,7 +64,13 @@ class Uploads:
         """Upload one after another."""
         for name in names:
             now = datetime.now(UTC)
-            row = {"document_id": name, "sha256": name, "owner_id": owner, "filename": "a", "file_type": "b"}
+            row: dict[str, Any] = {
+                "document_id": name,
+                "sha256": name,
+                "owner_id": owner,
+                "filename": "a",
+                "file_type": "b",
+            }
             row |= {"size": size, "status": "parsing_started", "status_attempt": 1, **columns}
             row |= dict.fromkeys(("created_at", "attempted_at", "updated_at"), now)
             async with self.engine.begin() as connection:
