@@ -2,28 +2,20 @@
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
 from contracts.lanes import Lane
-from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS, Window
-from services.embedder.embedding_model import EmbeddingModel, IndexedRow, Vectors
+from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS
+from services.embedder.embedding_model import EmbeddingModel, Vectors
+from services.embedder.lane_queues import LaneQueues, Request, RequestQueue, RowSlot
 from services.runtime.errors import Transient
 from services.runtime.process.logging import get_logger
 
 log = get_logger(__name__)
-
-
-BULK_TOKENS = 1024
-"""In one batch of bulk, padding included: whoever comes in the first lane waits for the running batch, and from so
-many tokens on a batch's size makes no difference to its speed."""
-FIRST_TO_BULK = 3
-"""Tokens of the first lane for each of bulk, while there are both."""
 
 
 class BatcherStopped(Transient):
@@ -53,15 +45,8 @@ class Batcher:
         self._on_death = on_death
         self._changed = threading.Condition()
         self._stopping = False
-        self._requests: set[_Request] = set()
-        # In the order in which they are served.
-        self._queues = (
-            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows)),
-            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows)),
-            _PriorityQueue(Window(max_tokens=min(max_tokens_per_batch, BULK_TOKENS), max_rows=max_rows)),
-        )
-        self._queries, self._first, self._bulk = self._queues
-        self._owed_to_bulk = 0
+        self._requests: set[Request] = set()
+        self._queues = LaneQueues(max_tokens=max_tokens_per_batch, max_rows=max_rows)
         self._thread = threading.Thread(target=self._work, name="embedding-model", daemon=True)
 
     @property
@@ -92,7 +77,7 @@ class Batcher:
         if not texts:
             return np.empty((0, self._model.dimensions), dtype=np.float32)
         loop = asyncio.get_running_loop()
-        request = _Request(tuple(texts), urgent, lane, loop, loop.create_future())
+        request = Request(tuple(texts), urgent, lane, loop, loop.create_future())
         self._submit(request)
         try:
             return await request.answer
@@ -101,18 +86,13 @@ class Batcher:
             with self._changed:
                 self._requests.discard(request)
 
-    def _submit(self, request: "_Request") -> None:
+    def _submit(self, request: Request) -> None:
         with self._changed:
             if not self.alive:
                 raise BatcherStopped("the batcher is not running")
             self._requests.add(request)
-            self._queue_of(request).arrivals.append(request)
+            self._queues.of(request).arrivals.append(request)
             self._changed.notify()
-
-    def _queue_of(self, request: "_Request") -> "_PriorityQueue":
-        if request.query:
-            return self._queries
-        return self._bulk if request.lane is Lane.BULK else self._first
 
     # Everything below runs on the model's thread.
 
@@ -132,32 +112,20 @@ class Batcher:
     def _wait(self) -> bool:
         """Wait for rows; false when it is time to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or any(queue.busy for queue in self._queues))
+            self._changed.wait_for(lambda: self._stopping or self._queues.busy)
             return not self._stopping
 
     def _step(self) -> None:
-        for queue in self._order():
+        for queue in self._queues.in_order():
             # A query that waits is tokenized and run before a document is even tokenized.
             self._admit(queue)
             queue.window.discard(lambda slot: slot.request.is_done)
             if batch := queue.window.next_batch():
-                self._count(queue, len(batch) * batch[-1].length)
+                self._queues.count(queue, len(batch) * batch[-1].length)
                 self._run(batch)
                 return
 
-    def _order(self) -> "tuple[_PriorityQueue, ...]":
-        if self._owed_to_bulk >= BULK_TOKENS:
-            return self._queries, self._bulk, self._first
-        return self._queues
-
-    def _count(self, queue: "_PriorityQueue", tokens: int) -> None:
-        """Keep what bulk has coming, while it waits: a token for each three of the first lane."""
-        if queue is self._bulk:
-            self._owed_to_bulk = max(0, self._owed_to_bulk - tokens)
-        elif queue is self._first:
-            self._owed_to_bulk = self._owed_to_bulk + tokens // FIRST_TO_BULK if self._bulk.busy else 0
-
-    def _admit(self, queue: "_PriorityQueue") -> None:
+    def _admit(self, queue: RequestQueue) -> None:
         while queue.arrivals:
             request = queue.arrivals.popleft()
             if request.is_done:
@@ -167,9 +135,9 @@ class Batcher:
             except Exception as error:
                 self._settle(request, error)
             else:
-                queue.window.add(_RowSlot(index, row, request) for index, row in enumerate(rows))
+                queue.window.add(RowSlot(index, row, request) for index, row in enumerate(rows))
 
-    def _run(self, batch: "Sequence[_RowSlot]", *, may_halve: bool = True) -> None:
+    def _run(self, batch: Sequence[RowSlot], *, may_halve: bool = True) -> None:
         try:
             vectors = self._model.forward([slot.row for slot in batch])
         except MemoryError as error:
@@ -185,18 +153,18 @@ class Batcher:
         else:
             self._deliver(batch, vectors)
 
-    def _fail(self, batch: "Sequence[_RowSlot]", error: Exception) -> None:
+    def _fail(self, batch: Sequence[RowSlot], error: Exception) -> None:
         for request in {slot.request for slot in batch}:
             self._settle(request, error)
 
-    def _deliver(self, batch: "Sequence[_RowSlot]", vectors: Vectors) -> None:
+    def _deliver(self, batch: Sequence[RowSlot], vectors: Vectors) -> None:
         for slot, vector in zip(batch, vectors, strict=True):
             slot.request.vectors[slot.index] = vector
         for request in {slot.request for slot in batch}:
             if request.complete:
                 self._settle(request)
 
-    def _settle(self, request: "_Request", error: Exception | None = None) -> None:
+    def _settle(self, request: Request, error: Exception | None = None) -> None:
         request.is_done = True
         # The loop may be closed already, and then nobody is left to be told.
         with suppress(RuntimeError):
@@ -210,48 +178,3 @@ class Batcher:
             stopped = BatcherStopped("the batcher stopped before these texts were embedded")
             stopped.__cause__ = reason
             self._settle(request, stopped)
-
-
-@dataclass(eq=False, slots=True)
-class _Request:
-    """The texts of one call; ``is_done`` when it was answered or cancelled."""
-
-    texts: tuple[str, ...]
-    query: bool
-    lane: Lane
-    loop: asyncio.AbstractEventLoop
-    answer: "asyncio.Future[Vectors]"
-    vectors: dict[int, Vectors] = field(default_factory=dict)
-    is_done: bool = False
-
-    @property
-    def complete(self) -> bool:
-        return len(self.vectors) == len(self.texts)
-
-    def resolve(self, error: Exception | None) -> None:
-        """Answer, on the caller's loop; a caller that was cancelled has its answer already."""
-        if self.answer.done():
-            return
-        if error is None:
-            self.answer.set_result(np.stack([self.vectors[index] for index in range(len(self.texts))]))
-        else:
-            self.answer.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _RowSlot(IndexedRow):
-    """A row that waits, and the request that its vector is for."""
-
-    request: _Request
-
-
-@dataclass(eq=False, slots=True)
-class _PriorityQueue:
-    """The work of one priority: requests that are not tokenized yet, then rows that wait."""
-
-    window: Window[_RowSlot]
-    arrivals: deque[_Request] = field(default_factory=deque)
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.arrivals or len(self.window))

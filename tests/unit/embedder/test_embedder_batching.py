@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from contracts.lanes import Lane
 from services.embedder.backends.dummy_backend import DummyModel
-from services.embedder.batcher import BULK_TOKENS, Batcher, BatcherStopped
+from services.embedder.batcher import Batcher, BatcherStopped
 from services.embedder.embedding_model import Vectors
+from services.embedder.lane_queues import BULK_TOKENS
 from tests.support.fakes.scripted_model import PATIENCE_SECONDS, ScriptedModel, vectors_of
 
 Task = asyncio.Task[Vectors]
