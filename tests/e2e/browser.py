@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Locator, Page, expect, sync_playwright
 
 expect.set_options(timeout=30_000)  # the real system embeds meanwhile, on two busy cores
 
@@ -43,6 +43,16 @@ def chromium_running(program: Path) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def expect_state(page: Page, state: str) -> None:
+    """Await a state of the connection: ``connecting``, ``live`` or ``reconnecting``."""
+    expect(page.locator("#connection")).to_have_attribute("data-state", state)
+
+
+def row(page: Page, name: str) -> Locator:
+    """The row of a document in the list."""
+    return page.locator("#documents .row", has_text=name)
 
 
 def drop(page: Page, *files: FilePayload, target: str = "#drop") -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import chromium_running, complaints, drop
+from tests.e2e.browser import chromium_running, complaints, drop, row
 from tests.support.documents import pdf, scanned_pdf
 
 PATIENCE_MS = 90_000
@@ -51,13 +51,13 @@ WATCH_BADGES = """
 () => {
   window.badges = [];
   const note = () => {
-    for (const card of document.querySelectorAll(".card .badge")) {
-      const name = card.closest(".card").querySelector(".name").textContent;
-      const seen = `${name}: ${card.textContent}`;
+    for (const badge of document.querySelectorAll(".row .badge")) {
+      const name = badge.closest(".row").querySelector(".name").textContent;
+      const seen = `${name}: ${badge.textContent}`;
       if (!window.badges.includes(seen)) window.badges.push(seen);
     }
   };
-  new MutationObserver(note).observe(document.querySelector("#documents"),
+  new MutationObserver(note).observe(document.querySelector("#app"),
     { childList: true, subtree: true, characterData: true });
 }
 """
@@ -71,16 +71,15 @@ def test_a_pdf_dropped_on_the_page_passes_its_stages_and_is_found(page: Page) ->
 
     drop(page, {"name": name, "mimeType": "application/pdf", "buffer": pdf(sentence, *OTHER_PAGES)})
 
-    card = page.locator("#documents .card", has_text=name)
-    expect(card).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
-    steps = card.locator(".stepper li")
-    expect(steps).to_have_count(5)
-    for index in range(5):
-        expect(steps.nth(index)).to_have_attribute("data-state", "done")
+    expect(row(page, name)).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
+    for stage in ("parsing", "embedding"):
+        bar = row(page, name).locator(f'[data-stage="{stage}"]')
+        expect(bar).to_have_attribute("data-state", "done")
     passed = [seen for seen in page.evaluate("window.badges") if seen.startswith(f"{name}: ")]
     assert passed[-1] == f"{name}: Embedded"
     assert len(passed) > 1, "no stage before the last was ever shown"
 
+    page.get_by_role("link", name="Search").click()
     page.get_by_label("What are you looking for?").fill(sentence)
     page.get_by_role("button", name="Search").click()
 
@@ -95,9 +94,8 @@ def test_a_document_that_fails_shows_its_sentence_and_code(page: Page) -> None:
 
     drop(page, {"name": name, "mimeType": "application/pdf", "buffer": scan})
 
-    card = page.locator("#documents .card", has_text=name)
-    expect(card).to_have_attribute("data-status", "failed", timeout=PATIENCE_MS)
-    expect(card.locator(".failure code")).to_have_text("no_text_layer")
+    expect(row(page, name)).to_have_attribute("data-status", "failed", timeout=PATIENCE_MS)
+    expect(row(page, name).locator(".failure code")).to_have_text("no_text_layer")
 
 
 def test_a_picture_named_pdf_is_refused_with_a_sentence(page: Page) -> None:
@@ -120,19 +118,27 @@ def test_a_status_from_an_external_producer_appears(page: Page, system: System) 
         headers={"X-Webhook-Key": system.api_key},
     ).raise_for_status()
 
-    expect(page.locator("#documents .card", has_text=document)).to_have_attribute("data-status", "embedded")
+    expect(row(page, document)).to_have_attribute("data-status", "embedded")
 
 
 def test_a_deleted_document_leaves_the_list(page: Page) -> None:
     name = f"short-lived-{secrets.token_hex(4)}.txt"
     drop(page, {"name": name, "mimeType": "text/plain", "buffer": f"Soon gone: {name}".encode()})
-    card = page.locator("#documents .card", has_text=name)
-    expect(card).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
+    expect(row(page, name)).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
 
-    card.get_by_role("button", name=f"Delete {name}").click()
-    card.get_by_role("button", name="Really delete?").click()
+    row(page, name).get_by_role("button", name=f"Delete {name}").click()
 
-    expect(card).to_have_count(0)
-    page.reload()
+    expect(row(page, name)).to_have_count(0)
+    page.reload()  # whoever leaves does not take it back
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-    expect(card).to_have_count(0)
+    expect(row(page, name)).to_have_count(0)
+
+
+def test_an_opened_document_shows_its_text(page: Page) -> None:
+    name = f"opened-{secrets.token_hex(4)}.txt"
+    drop(page, {"name": name, "mimeType": "text/plain", "buffer": f"The text of {name}.".encode()})
+    expect(row(page, name)).to_have_attribute("data-status", "embedded", timeout=PATIENCE_MS)
+
+    row(page, name).get_by_role("link").click()
+
+    expect(page.get_by_role("dialog").locator(".chunks")).to_contain_text(f"The text of {name}.")

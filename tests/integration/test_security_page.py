@@ -25,7 +25,7 @@ def test_a_person_signs_in_and_the_page_goes_on_by_cookie(guarded: Guarded, chro
 
         expect(page.locator("#connection")).to_have_attribute("data-state", "live")
         expect(page.locator("#sign-in")).to_be_hidden()
-        expect(page.locator("#documents .card")).not_to_have_count(0)
+        expect(page.locator("#documents .row")).not_to_have_count(0)
         assert page.evaluate("document.cookie") == "", "no script sees it"
         expect(page.locator("#sign-in")).to_be_visible(timeout=15_000)  # the token is over
         assert heard == []

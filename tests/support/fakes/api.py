@@ -26,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 
 from contracts.statuses import TERMINAL, Status
 from contracts.wire import rfc3339
+from services.api.http.security_headers import PAGE_POLICY
 from tests.support.fakes.clock import now
 from tests.support.fakes.documents import CHUNKS, FakeDocuments, media_type, text_of
 from tests.support.fakes.event_log import EventLog
@@ -45,11 +46,11 @@ async def _as_problem(request: Request, error: Exception) -> Response:
 
 
 class _Strict(StaticFiles):
-    """Files under the strictest policy for content, so that tests notice what the page would break."""
+    """Files under the API's own policy for content, so that tests notice what the page would break."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
-        response.headers["Content-Security-Policy"] = "default-src 'self'; require-trusted-types-for 'script'"
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
         return response
 
 
@@ -64,6 +65,10 @@ class FakeApi:
     received: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     searched: list[dict[str, Any]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+    bulk: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    pipeline: dict[str, Any] | None = None
+    dead_letters: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.documents = FakeDocuments(self.log)
@@ -80,7 +85,13 @@ class FakeApi:
             Route("/api/v1/documents", self._upload, methods=["POST"]),
             Route(one, self._document),
             Route(one, self._delete, methods=["DELETE"]),
+            Route("/api/v1/documents/{kind:str}", self._bulk, methods=["POST"]),
             Route(f"{one}/retry", self._retry, methods=["POST"]),
+            Route(f"{one}/cancel", self._cancel, methods=["POST"]),
+            Route(f"{one}/events", self._history),
+            Route(f"{one}/chunks", self._chunks),
+            Route("/api/v1/pipeline", self._pipeline),
+            Route("/api/v1/dead-letters", lambda _: JSONResponse({"items": self.dead_letters})),
             Route("/api/v1/search", self._search, methods=["POST"]),
             Mount("/", _Strict(directory=PAGE, html=True)),
         ]
@@ -109,10 +120,11 @@ class FakeApi:
         return JSONResponse({"accepted": True, "eventId": event["eventId"]}, 202)
 
     async def _list(self, request: Request) -> Response:
+        self.listed.append(str(request.query_params))
         start, limit = (int(request.query_params.get(name, 0)) for name in ("cursor", "limit"))
-        newest = list(self.documents.by_id.values())[::-1]
-        shown = newest[start : start + (limit or 50)]
-        after = str(start + len(shown)) if start + len(shown) < len(newest) else None
+        matching = self.documents.matching(request.query_params.multi_items())
+        shown = matching[start : start + (limit or 50)]
+        after = str(start + len(shown)) if start + len(shown) < len(matching) else None
         return JSONResponse({"items": shown, "nextCursor": after, "position": self.log.position})
 
     async def _upload(self, request: Request) -> Response:
@@ -155,6 +167,54 @@ class FakeApi:
             raise Problem(409, "The document is being processed.")
         self.documents.process(document_id)
         return JSONResponse(self.documents.by_id[document_id], 202)
+
+    async def _cancel(self, request: Request) -> Response:
+        document_id = self._known(request)
+        told = {"error": "The document was cancelled.", "code": "cancelled", "stage": "parsing"}
+        self.documents.report(document_id, Status.FAILED, 0, **told, retryable=True)
+        return JSONResponse(self.documents.by_id[document_id], 202)
+
+    async def _bulk(self, request: Request) -> Response:
+        body = (await request.json())["filter"]
+        pairs = [
+            (key, one)
+            for key, values in body.items()
+            for one in ([values] if isinstance(values, str) else values)
+        ]
+        matched = [one["documentId"] for one in self.documents.matching(pairs)]
+        if request.query_params.get("dryRun") == "true":
+            return JSONResponse({"matched": len(matched)})
+        kind = request.path_params["kind"]
+        self.bulk.append((kind, body))
+        if kind == "delete":
+            for document_id in matched:
+                self.documents.remove(document_id)
+        told = {"operationId": f"op-{len(self.bulk)}", "kind": kind, "matched": len(matched)}
+        end = {**told, "done": len(matched), "ended": True, "ownerId": None, "timestamp": rfc3339(now())}
+        self.log.append("operation", end)
+        return JSONResponse(told, 202)
+
+    async def _history(self, request: Request) -> Response:
+        known = self._known(request)
+        events = [data for _, data in self.log.entries if data.get("documentId") == known]
+        return JSONResponse({"items": events, "nextCursor": None})
+
+    async def _chunks(self, request: Request) -> Response:
+        text = text_of(self.documents.contents.get(self._known(request), b""))
+        chunk = {
+            "index": 0,
+            "text": text,
+            "tokenCount": 7,
+            "pageStart": 1,
+            "pageEnd": 1,
+            "headings": ["Head"],
+        }
+        return JSONResponse({"items": [chunk] if text else [], "nextCursor": None})
+
+    async def _pipeline(self, request: Request) -> Response:
+        if self.pipeline is None:
+            raise Problem(403, "Only administrators may see it.")
+        return JSONResponse(self.pipeline)
 
     async def _search(self, request: Request) -> Response:
         body = await request.json()

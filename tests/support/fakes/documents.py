@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +115,24 @@ class FakeDocuments:
         del self.by_id[document_id]
         gone = {"documentId": document_id, "ownerId": None, "timestamp": rfc3339(now())}
         self.log.append("document_deleted", gone)
+
+    def matching(self, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """What a list's parameters ask for, in its order; of those parameters that the page uses."""
+        asked: dict[str, list[str]] = {}
+        for key, value in pairs:
+            asked.setdefault(key, []).append(value)
+        name = asked.get("name", [""])[0].lower()
+        shown = [
+            one
+            for one in self.by_id.values()
+            if all(one[key] in asked[key] for key in ("status", "fileType", "ownerId") if key in asked)
+            and name in (one["filename"] or "").lower()
+        ]
+        sort = asked.get("sort", ["-createdAt"])[0]
+        key = sort.removeprefix("-")
+        return sorted(
+            shown, key=lambda one: (one[key] or "", one["documentId"]), reverse=sort.startswith("-")
+        )
 
     def found(self, query: str) -> list[str]:
         """Ids of the embedded documents that have the query in their text, or a word of it."""

@@ -1,4 +1,4 @@
-// What is known of the documents: the list of the API, moved on by events. Events may be repeated, late, or of
+// What is known of the documents: what the API has listed, moved on by events. Events may be repeated, late, or of
 // an attempt that is over; a document never goes back within an attempt.
 
 export const STATUSES = ["parsing_started", "parsing", "parsed", "embedding", "embedded", "failed"];
@@ -6,6 +6,18 @@ const rank = (status) => STATUSES.indexOf(status);
 export const isDone = (status) => status === "embedded" || status === "failed";
 
 const REMEMBERED = 20_000;
+const LISTED = ["filename", "fileType", "size", "createdAt", "ownerId", "title", "language", "parentId", "priority"];
+const COUNTS = [
+  "pagesDone", "pageCount", "pagesRecognized", "pagesFailed", "pagesGarbled", "embeddedCount", "chunkCount",
+];
+// The stage that a status is of, and whether it ends it.
+const TIMES = {
+  parsing_started: ["parsing", false],
+  parsing: ["parsing", false],
+  parsed: ["parsing", true],
+  embedding: ["embedding", false],
+  embedded: ["embedding", true],
+};
 
 export class Documents {
   constructor() {
@@ -14,10 +26,11 @@ export class Documents {
     this.deleted = new Set();
   }
 
-  // Newest first.
-  sorted() {
-    return [...this.byId.values()].sort(
-      (a, b) => compare(b.createdAt, a.createdAt) || compare(b.documentId, a.documentId));
+  // Somebody else is signed in.
+  clear() {
+    this.byId.clear();
+    this.seen.clear();
+    this.deleted.clear();
   }
 
   // A document as the API describes it. Returns whether it told anything new.
@@ -26,10 +39,11 @@ export class Documents {
     if (this.deleted.has(item.documentId)) return false;
     if (known && isOlder(item.attempt, item.status, known)) {
       // Events went ahead of the list; what only the list knows is taken all the same.
-      for (const key of ["filename", "fileType", "size", "createdAt"]) known[key] = item[key] ?? known[key];
+      for (const key of LISTED) known[key] = item[key] ?? known[key];
+      known.isPartial = false;
       return true;
     }
-    const described = { pagesDone: null, ...item };
+    const described = { pagesDone: null, ...item, isPartial: false };
     if (known?.attempt === item.attempt) {
       described.pagesDone = known.pagesDone;
       if (known.status === item.status) described.embeddedCount = most(known.embeddedCount, item.embeddedCount);
@@ -56,6 +70,7 @@ export class Documents {
 
   remove(id) {
     this.deleted.add(id);
+    if (this.deleted.size > REMEMBERED) this.deleted.delete(this.deleted.values().next().value);
     this.byId.delete(id);
   }
 
@@ -94,12 +109,16 @@ function begun(event, known) {
     filename: known?.filename ?? null,
     fileType: known?.fileType ?? null,
     size: known?.size ?? null,
+    ownerId: known?.ownerId ?? event.ownerId ?? null,
+    title: known?.title ?? null,
     createdAt: known?.createdAt ?? event.timestamp,
-    pagesDone: null,
-    pageCount: null,
-    embeddedCount: null,
-    chunkCount: null,
+    // When it was created, only its first event tells; of others the API is asked.
+    isPartial: known ? known.isPartial : event.attempt > 1 || event.status !== "parsing_started",
+    ...Object.fromEntries(COUNTS.map((key) => [key, null])),
     error: null,
+    ahead: null,
+    secondsLeft: null,
+    stages: {},
   };
 }
 
@@ -110,9 +129,11 @@ function advance(document, event) {
   document.message = event.message;
   document.updatedAt = event.timestamp;
   for (const key of ["filename", "fileType"]) if (typeof metadata[key] === "string") document[key] = metadata[key];
-  for (const key of ["size", "pagesDone", "pageCount", "embeddedCount", "chunkCount"]) {
-    if (Number.isFinite(metadata[key])) document[key] = metadata[key];
-  }
+  for (const key of ["size", ...COUNTS]) if (Number.isFinite(metadata[key])) document[key] = metadata[key];
+  document.secondsLeft = Number.isFinite(metadata.secondsLeft) ? metadata.secondsLeft : null;
+  // It goes on, so nothing is before it; what waits for its next stage is told by the list.
+  document.ahead = null;
+  document.stages = timesOf(document.stages ?? {}, event);
   if (event.status === "embedded") document.chunkCount = metadata.embeddingCount ?? document.chunkCount;
   if (event.status === "failed") {
     document.error = {
@@ -124,4 +145,11 @@ function advance(document, event) {
   }
 }
 
-const compare = (a, b) => ((a ?? "") < (b ?? "") ? -1 : (a ?? "") > (b ?? "") ? 1 : 0);
+// Start and end of each stage, as the API's list has them.
+function timesOf(stages, { status, timestamp }) {
+  const [stage, ends] = TIMES[status] ?? [];
+  if (!stage) return Object.fromEntries(Object.entries(stages).map(([name, span]) => [name, ended(span, timestamp)]));
+  return { ...stages, [stage]: { startedAt: stages[stage]?.startedAt ?? timestamp, endedAt: ends ? timestamp : null } };
+}
+
+const ended = (span, timestamp) => ({ ...span, endedAt: span?.endedAt ?? timestamp });

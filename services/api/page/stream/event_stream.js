@@ -7,25 +7,35 @@ const HEARTBEAT_MS = 30_000;
 const BEATS_MISSED = 2.5;
 const LONGEST_PATIENCE_MS = 600_000;
 const LONGEST_WAIT_MS = 30_000;
+const KINDS = ["document_processing", "document_deleted", "operation", "model"];
 
-export class Stream {
-  // handlers: { status(event), deleted(event), reset(), state("connecting" | "live" | "reconnecting") }
-  constructor(handlers) {
-    this.handlers = handlers;
+export class EventStream {
+  // take(message) hears { kind: one of KINDS, data, id }, { kind: "reset" } and
+  // { kind: "state", state: "connecting" | "live" | "reconnecting" }
+  constructor(take) {
+    this.take = take;
     this.source = null;
     this.position = null;
     this.failures = 0;
     this.heardAt = 0;
     this.beatAt = 0;
     this.patience = HEARTBEAT_MS * BEATS_MISSED;
-    setInterval(() => this.watch(), 1000);
-    addEventListener("online", () => this.source?.readyState !== EventSource.OPEN && this.reopen());
+    this.watching = setInterval(() => this.watch(), 1000);
+    this.online = () => this.source?.readyState !== EventSource.OPEN && this.reopen();
+    addEventListener("online", this.online);
   }
 
   // position: where the list that is shown ends
   open(position) {
     this.position = position;
     this.reopen();
+  }
+
+  close() {
+    clearInterval(this.watching);
+    clearTimeout(this.timer);
+    removeEventListener("online", this.online);
+    this.source?.close();
   }
 
   reopen() {
@@ -40,9 +50,8 @@ export class Stream {
     source.addEventListener("connected", (event) => this.connected(event));
     source.addEventListener("heartbeat", () => this.beat());
     source.addEventListener("reconnect", (event) => this.toReconnect(event));
-    source.addEventListener("document_processing", (event) => this.take(event, this.handlers.status));
-    source.addEventListener("document_deleted", (event) => this.take(event, this.handlers.deleted));
     source.addEventListener("reset", (event) => this.reset(event));
+    for (const kind of KINDS) source.addEventListener(kind, (event) => this.hear(kind, event));
   }
 
   connected(event) {
@@ -50,26 +59,26 @@ export class Stream {
     this.beatAt = 0;
     this.failures = 0;
     if (!this.position) this.position = read(event)?.position ?? null;
-    this.handlers.state("live");
+    this.tell("live");
   }
 
-  take(event, handler) {
+  hear(kind, event) {
     this.heard();
     if (event.lastEventId) this.position = event.lastEventId;
     const data = read(event);
-    if (data) handler(data);
+    if (data) this.take({ kind, data, id: this.position });
   }
 
   reset(event) {
     this.heard();
     this.position = read(event)?.position ?? this.position;
-    this.handlers.reset();
+    this.take({ kind: "reset" });
   }
 
   toReconnect(event) {
     this.heard();
     // The token is over: the list is fetched, and whoever has to sign in again is asked to.
-    if (read(event)?.reason === "auth") this.handlers.reset();
+    if (read(event)?.reason === "auth") this.take({ kind: "reset" });
   }
 
   beat() {
@@ -84,17 +93,21 @@ export class Stream {
     this.heardAt = Date.now();
   }
 
+  tell(state) {
+    this.take({ kind: "state", state });
+  }
+
   watch() {
     if (this.source?.readyState !== EventSource.OPEN || Math.abs(Date.now() - this.heardAt) < this.patience) return;
     // Where beats come more seldom than thought, this must not go on at the same pace for ever.
     if (!this.beatAt) this.patience = Math.min(this.patience * 2, LONGEST_PATIENCE_MS);
-    this.handlers.state("reconnecting");
+    this.tell("reconnecting");
     this.reopen();
   }
 
   lost(source) {
     if (source !== this.source) return;
-    this.handlers.state("reconnecting");
+    this.tell("reconnecting");
     if (source.readyState !== EventSource.CLOSED) return;
     const wait = Math.min(1000 * 2 ** this.failures, LONGEST_WAIT_MS) * (0.8 + Math.random() * 0.4);
     this.failures += 1;
