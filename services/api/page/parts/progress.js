@@ -3,8 +3,8 @@
 import { leftOf, plural, seen, spanOf } from "./words.js";
 
 const STAGES = [
-  { stage: "parsing", label: "Parsed", units: "page", of: (one) => [one.pagesDone, one.pageCount] },
-  { stage: "embedding", label: "Embedded", units: "chunk", of: (one) => [one.embeddedCount, one.chunkCount] },
+  { stage: "parsing", label: "Parsed", verb: "parse", of: (one) => [one.pagesDone, one.pageCount] },
+  { stage: "embedding", label: "Embedded", verb: "embed", of: (one) => [one.embeddedCount, one.chunkCount] },
 ];
 // Which stage a status is in, and whether work on it has begun.
 const PLACES = {
@@ -65,10 +65,10 @@ function waiting(sentence, { ahead }, unit) {
 
 // How long each stage took.
 export function timesOf({ stages = {} }) {
-  return STAGES.flatMap(({ stage, label }) => {
+  return STAGES.flatMap(({ stage, verb }) => {
     const { startedAt, endedAt } = stages[stage] ?? {};
     const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
-    return seconds >= 0 ? [`${label.toLowerCase()} in ${spanOf(seconds)}`] : [];
+    return seconds >= 0 ? [`${verb} ${spanOf(seconds)}`] : [];
   });
 }
 
