@@ -34,7 +34,7 @@ export class Uploads {
   }
 
   again(entries) {
-    for (const entry of entries) Object.assign(entry, { state: "waiting", sent: 0, sentence: "" });
+    for (const entry of entries.filter(({ mayPass }) => mayPass)) Object.assign(entry, { state: "waiting", sent: 0, sentence: "" });
     this.next();
   }
 
@@ -79,7 +79,9 @@ export class Uploads {
   // "Too much at once" is no failure: the server says when there is room.
   async failedBy(entry, error) {
     if (error.status !== 429 && error.status !== 503) {
-      Object.assign(entry, { state: "failed", sentence: error.message });
+      // What the server has refused for what it is, it refuses again.
+      const mayPass = Boolean(error.isBroken) || error.status >= 500;
+      Object.assign(entry, { state: "failed", sentence: error.message, mayPass });
       return;
     }
     entry.sentence = `Waiting: ${error.message}`;

@@ -28,7 +28,7 @@ function Summary({ uploads }) {
   return html`
     <p class="summary">
       <span role="status">${taken} of ${plural(started, "file")} taken${failed.length > 0 ? `, ${failed.length} not` : ""}</span>
-      ${failed.length > 1 && html`<button type="button" onClick=${() => uploads.again(failed)}>Try all again</button>`}
+      ${failed.filter(({ mayPass }) => mayPass).length > 1 && html`<button type="button" onClick=${() => uploads.again(failed)}>Try all again</button>`}
       ${ended.length > 1 && html`<button type="button" class="quiet" onClick=${() => uploads.dismiss(ended)}>Dismiss all</button>`}
     </p>
   `;
@@ -44,7 +44,7 @@ function Line({ uploads, entry }) {
       ${!isOver && html`<progress max=${entry.total || 1} value=${entry.sent} aria-label=${`Uploading ${name}`}></progress>`}
       <span class="state" role=${isOver ? (state === "failed" ? "alert" : "status") : null}>${sentence || stateOf(entry)}</span>
       <span class="buttons">
-        ${state === "failed" && html`
+        ${state === "failed" && entry.mayPass && html`
           <button type="button" aria-label=${`Upload ${name} again`} onClick=${() => uploads.again([entry])}>Try again</button>`}
         ${isOver && html`
           <button type="button" class="quiet" aria-label=${`Dismiss the message about ${name}`}
