@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contracts.commands import EmbedChunks, EmbedQuery, ParseDocument, QueryEmbedding
 from contracts.events import DocumentDeleted, StatusEvent
+from contracts.stream_events import stream_events_schema
 from contracts.wire import WireModel
 
 DIRECTORY = Path(__file__).parent / "schemas"
@@ -21,16 +22,15 @@ MESSAGES: tuple[type[WireModel], ...] = (
 
 def schema_files() -> dict[Path, str]:
     """The path and the content of each schema file, as it stands on the wire."""
-    return {
-        DIRECTORY / f"{message.__name__}.json": json.dumps(
-            {
-                "$schema": "https://json-schema.org/draft/2020-12/schema",
-                **message.model_json_schema(by_alias=True, mode="serialization"),
-            },
-            indent=2,
-        )
-        + "\n"
+    schemas = {
+        message.__name__: {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **message.model_json_schema(by_alias=True, mode="serialization"),
+        }
         for message in MESSAGES
+    } | {"StreamEvents": stream_events_schema()}
+    return {
+        DIRECTORY / f"{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()
     }
 
 

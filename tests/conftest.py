@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from local.backing import rabbitmq
 from local.backing.postgres import EmbeddedPostgres
 from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
+from tests.support.npm import build_typescript_client, install_npm_clients
 from tests.support.system import System
 from tests.support.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 
@@ -194,6 +196,23 @@ def chromium() -> Path:
     if not CHROMIUM.exists():
         missing(f"{CHROMIUM} is missing: `make test` installs it.")
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def npm_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which npm has installed clients of event streams, and tools."""
+    directory = tmp_path_factory.mktemp("npm")
+    try:
+        install_npm_clients(directory)
+    except (OSError, subprocess.CalledProcessError) as error:
+        missing(f"npm's clients of event streams can't be installed: {error}")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def typescript_client(npm_clients: Path) -> Path:
+    """Our own client, compiled, in a ``node_modules`` beside the others."""
+    return build_typescript_client(npm_clients)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from contracts.stream_events import stream_events_schema
 from services.api.access.caller import COOKIE
 from services.api.webhook.reports import ReportedStatus
 
@@ -63,6 +64,14 @@ REPORT_BODY: dict[str, Any] = {
 }
 
 
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-Sent Events: of each the data, by its name",
+        "content": {"text/event-stream": {"schema": {"$ref": _COMPONENT.format(model="StreamEvents")}}},
+    }
+}
+
+
 class Api(FastAPI):
     """FastAPI describes errors that are never answered here, and nothing of what routes read themselves."""
 
@@ -81,6 +90,10 @@ def _corrected(description: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(never, None)
     report = ReportedStatus.model_json_schema(by_alias=True, ref_template=_COMPONENT)
     schemas |= report.pop("$defs", {}) | {"ReportedStatus": report, "Problem": PROBLEM}
+    stream = stream_events_schema(_COMPONENT)
+    del stream["$schema"]
+    schemas |= {name: schema for name, schema in stream.pop("$defs").items() if name not in schemas}
+    schemas["StreamEvents"] = stream
     for path in description["paths"].values():
         for method in _METHODS:
             if operation := path.get(method):

@@ -1,7 +1,6 @@
 """Fixtures that several integration tests share."""
 
 import asyncio
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
-from tests.conftest import empty_database, missing
-from tests.support.followers import install_npm_clients
+from tests.conftest import empty_database
 from tests.support.guarded import Guarded, guarded_api
 from tests.support.system import System
 from tests.support.virtual_host import VirtualHosts
@@ -41,14 +39,3 @@ def guarded(rabbitmq_url: str, management_url: str, server_url: str) -> Iterator
                 yield running
         finally:
             system.stop()
-
-
-@pytest.fixture(scope="session")
-def npm_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which npm has installed clients of event streams."""
-    directory = tmp_path_factory.mktemp("npm")
-    try:
-        install_npm_clients(directory)
-    except (OSError, subprocess.CalledProcessError) as error:
-        missing(f"npm's clients of event streams can't be installed: {error}")
-    return directory

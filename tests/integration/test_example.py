@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.followers import NODE
+from tests.support.npm import NODE
 from tests.support.system import System
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "test-sse.js"

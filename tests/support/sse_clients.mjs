@@ -21,6 +21,13 @@ const clients = {
     follow(name, new EventSource(url, { errorFilter: () => true, readTimeoutMillis: 60_000 })),
   "eventsource-client": ({ createEventSource }, name) =>
     createEventSource({ url, onMessage: ({ event, data }) => report(name, event, data) }),
+  "stagecast-client": ({ StagecastStream }, name) =>
+    new StagecastStream({
+      url: new URL(url).origin,
+      EventSource: requireHere("eventsource").EventSource,
+      token: process.env.STAGECAST_TOKEN && (() => process.env.STAGECAST_TOKEN),
+      onMessage: ({ event, data }) => report(name, event, JSON.stringify(data)),
+    }),
   "@microsoft/fetch-event-source": ({ fetchEventSource }, name) => {
     // It is made for pages; loaded last, since others would take this for one.
     globalThis.window = globalThis;

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from contracts.statuses import Status
 from services.api.access.caller import AnyCaller
+from services.api.openapi import EVENT_STREAM
 from services.api.routes.dependencies import EngineDep, HubDep
 from services.api.stream.filters import Filter, View
 from services.api.stream.response import EventStreamResponse
@@ -16,7 +17,7 @@ from services.api.stream.stream_request import StreamRequest
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
 
-@router.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@router.get("/events", response_class=Response, responses=EVENT_STREAM)
 async def events(
     request: Request,
     who: AnyCaller,

@@ -1,6 +1,5 @@
 """axe-core finds nothing wrong with any view of the page, in light, in dark and on a phone."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from playwright.sync_api import Browser, Page, expect
 from contracts.statuses import Status
 from tests.e2e.browser import drop, expect_state, row
 from tests.support.fakes.api import Running
-from tests.support.followers import NPM
 
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
@@ -21,13 +19,9 @@ VIOLATIONS = """async () => (await axe.run()).violations.map(({ id, nodes }) => 
 
 
 @pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+def axe(npm_clients: Path) -> str:
     """The program text of axe-core."""
-    into = tmp_path_factory.mktemp("axe")
-    (into / "package.json").write_text("{}")
-    command: list[str | Path] = [NPM, "install", "--silent", "--no-audit", "--no-fund", "axe-core@4"]
-    subprocess.run(command, cwd=into, capture_output=True, check=True)
-    return (into / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    return (npm_clients / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 def violations(page: Page, axe: str) -> list[str]:

@@ -1,0 +1,3 @@
+export * from "./events.js";
+export { StagecastStream } from "./stream.js";
+export type { Message, Options, Problem, State } from "./stream.js";
