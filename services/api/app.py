@@ -94,6 +94,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         event_log=event_log,
         hub=Hub(event_log, _stream_limits(settings)),
         projector=projector,
+        objects=objects,
         uploads=Uploads(
             engine, objects, reporter, Admission(watch), disk, settings.upload_seconds, turns.shares
         ),

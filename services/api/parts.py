@@ -21,6 +21,7 @@ from services.api.webhook.reports import Webhook
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.messaging.broker_watch import BrokerWatch
 from services.runtime.messaging.publisher import Publisher
+from services.runtime.object_store import ObjectStore
 from services.runtime.process.disk_reserve import DiskReserve
 
 
@@ -37,6 +38,7 @@ class Parts:
     event_log: EventLog
     hub: Hub
     projector: Projector
+    objects: ObjectStore
     uploads: Uploads
     turns: Turns
     deletion: Deletion

@@ -16,7 +16,7 @@ from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.chunk import Chunk
 from services.parser import ipc
 from services.parser.chunking.chunker import Chunker
-from services.parser.chunking.context import title_of
+from services.parser.chunking.context import own_title, title_of
 from services.parser.confinement import confine, die_with
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
@@ -89,9 +89,9 @@ class _Work:
         if not chunks:
             raise empty()
         self._send_chunks(chunks)
-        return ipc.Parsed(
-            page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
-        )
+        called = own_title(content)
+        metadata = {**content.metadata, "title": called} if called else content.metadata
+        return ipc.Parsed(page_count=content.page_count, pages_failed=content.pages_failed, metadata=metadata)
 
     def _reading(self) -> Reading:
         task = self._task

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 
 from contracts.lanes import Priority
 from contracts.statuses import SENTENCES, TERMINAL, Status
@@ -14,15 +14,16 @@ from services.runtime.database.tables import attempts, documents
 
 Json = dict[str, JsonValue]
 
-_LANGUAGE = (
-    select(attempts.c.language)
-    .where(attempts.c.document_id == documents.c.document_id, attempts.c.attempt == documents.c.attempt)
-    .scalar_subquery()
-    .label("language")
-)
+
+def _of_attempt(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    of_document = attempts.c.document_id == documents.c.document_id
+    query = select(column).where(of_document, attempts.c.attempt == documents.c.attempt)
+    return query.scalar_subquery().label(name)
+
 
 COLUMNS = [
-    _LANGUAGE,
+    _of_attempt("language", attempts.c.language),
+    _of_attempt("title", attempts.c.details["title"].astext),
     *(documents.c[name]
     for name in (
         "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
@@ -42,7 +43,7 @@ class DocumentError(WireModel):
 
 
 class DocumentView(WireModel):
-    """A document."""
+    """A document; ``title`` is what it calls itself, or its first heading."""
 
     document_id: str
     filename: str | None
@@ -53,6 +54,7 @@ class DocumentView(WireModel):
     status: Status
     message: str
     attempt: int
+    title: str | None
     language: str | None
     priority: Priority
     page_count: int | None
@@ -111,6 +113,7 @@ def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime, priorit
         sha256=sha256,
         owner_id=attempt.owner_id,
         attempt=attempt.attempt,
+        title=None,
         language=None,
         priority=priority,
         created_at=now,

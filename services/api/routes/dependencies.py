@@ -18,6 +18,7 @@ from services.api.search.query_embedder import QueryEmbedder
 from services.api.stream.hub import Hub
 from services.api.webhook.producers import Producers
 from services.api.webhook.reports import Webhook
+from services.runtime.object_store import ObjectStore
 
 
 def _provided(choose: Callable[[Parts], object]) -> Any:
@@ -38,6 +39,7 @@ DeletionDep = Annotated[Deletion, _provided(lambda parts: parts.deletion)]
 EngineDep = Annotated[AsyncEngine, _provided(lambda parts: parts.engine)]
 FileDep = Annotated[IncomingFile, Depends(_incoming_file)]
 HubDep = Annotated[Hub, _provided(lambda parts: parts.hub)]
+ObjectsDep = Annotated[ObjectStore, _provided(lambda parts: parts.objects)]
 ProducersDep = Annotated[Producers, _provided(lambda parts: parts.producers)]
 ProjectorDep = Annotated[Projector, _provided(lambda parts: parts.projector)]
 QueryEmbedderDep = Annotated[QueryEmbedder, _provided(lambda parts: parts.query_embedder)]

@@ -2,21 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.lanes import Priority
 from contracts.statuses import Status
 from contracts.wire import MAX_INTEGER
 from services.api.access.caller import AnyCaller
 from services.api.documents.catalog import list_chunks, list_documents, read_document
+from services.api.documents.original import original_response, read_original
 from services.api.documents.uploads import DocumentBusy
 from services.api.documents.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
-from services.api.openapi import FILE_BODY
+from services.api.openapi import FILE_BODY, ORIGINAL
 from services.api.refusals import Conflict
 from services.api.routes.dependencies import (
     DeletionDep,
     EngineDep,
     FileDep,
+    ObjectsDep,
     ProjectorDep,
     QueryEmbedderDep,
     UploadsDep,
@@ -102,6 +104,15 @@ async def chunks(
     """The chunks of a document, in order."""
     after = -1 if cursor is None else cursor
     return await list_chunks(engine, who, document_id, limit=limit, after=after)
+
+
+@router.get("/documents/{document_id}/content", response_class=Response, responses=ORIGINAL)
+async def content(
+    who: AnyCaller, request: Request, engine: EngineDep, objects: ObjectsDep, document_id: str
+) -> Response:
+    """The bytes as they were uploaded, whole or a range of them."""
+    original = await read_original(engine, who, document_id)
+    return await original_response(objects, original, request.headers)
 
 
 @router.post("/documents/{document_id}/retry", status_code=202)
