@@ -74,6 +74,10 @@ class Api:
         )
         return await notifier.send_document_processing_notification(document_id, status, message, metadata)
 
+    async def pipeline(self) -> dict[str, Any]:
+        """Return what waits and runs in each lane of each stage."""
+        return _object(await self._send("GET", "/api/v1/pipeline"))
+
     def events(self, documents: Sequence[str] = (), on_lost: OnLost = lambda _, __: None) -> AsyncEventStream:
         """Return the event stream, of some documents where any are given; it raises if it never gets through.
 

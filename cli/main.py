@@ -15,6 +15,7 @@ from cli.commands.audit import audit as compare
 from cli.commands.doctor import doctor as try_everything
 from cli.commands.notify import first_key
 from cli.commands.notify import notify as post_status
+from cli.commands.pipeline import pipeline as show_pipeline
 from cli.commands.search import Mode
 from cli.commands.search import search as search_documents
 from cli.commands.upload import upload as upload_files
@@ -96,6 +97,12 @@ def notify(
     """Report a document's status through the webhook."""
     details = None if metadata is None else _json_object(metadata)
     _run(url, token, lambda api: post_status(api, _webhook_key(key), document, status, message, details))
+
+
+@app.command()
+def pipeline(url: Url = LOCAL, token: Token = None) -> None:
+    """Show what waits and runs in each lane of each stage, and what lies behind; for administrators."""
+    _run(url, token, show_pipeline)
 
 
 @app.command()

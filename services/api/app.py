@@ -27,6 +27,7 @@ from services.api.http.request_middleware import RequestMiddleware
 from services.api.log.event_log import EventLog
 from services.api.openapi import Api
 from services.api.parts import Parts
+from services.api.pipeline.overview import PipelineOverview
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letter_consumer import dead_letter_router
 from services.api.recovery.dead_letters import DeadLetterQueues
@@ -37,6 +38,7 @@ from services.api.routes import (
     dead_letter_routes,
     document_routes,
     event_routes,
+    pipeline_routes,
     session_routes,
     ticket_routes,
     webhook_routes,
@@ -76,12 +78,9 @@ def create_parts(settings: ApiSettings) -> Parts:
     broker = create_broker(settings, "api")
     watch = BrokerWatch.of(settings.rabbitmq_url, topology.queues(), declare_once)
     publisher = _publisher(broker, watch)
-    reporter = StatusReporter(publisher, "api")
-    objects = ObjectStore(settings.object_store_url)
-    rates = Rates(settings)
-    disk = disk_reserve(settings)
+    reporter, objects = StatusReporter(publisher, "api"), ObjectStore(settings.object_store_url)
+    rates, disk = Rates(settings), disk_reserve(settings)
     event_log = EventLog(settings.rabbitmq_url)
-    projector = Projector(engine, event_log)
     turns = Turns(engine, reporter, settings.shares, event_log)
     broker.include_router(dead_letter_router(engine, reporter))
     return Parts(
@@ -93,7 +92,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         reporter=reporter,
         event_log=event_log,
         hub=Hub(event_log, _stream_limits(settings)),
-        projector=projector,
+        projector=Projector(engine, event_log),
         objects=objects,
         uploads=Uploads(
             engine, objects, reporter, Admission(watch), disk, settings.upload_seconds, turns.shares
@@ -108,6 +107,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         watch=watch,
         disk=disk,
         dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
+        pipeline=PipelineOverview(engine, watch.queues, event_log),
     )
 
 
@@ -143,6 +143,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         event_routes,
         document_routes,
         dead_letter_routes,
+        pipeline_routes,
         ticket_routes,
         webhook_routes,
         session_routes,

@@ -11,6 +11,7 @@ from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
 from services.api.http.rates import Rates
 from services.api.log.event_log import EventLog
+from services.api.pipeline.overview import PipelineOverview
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.api.recovery.turns import Turns
@@ -50,3 +51,4 @@ class Parts:
     watch: BrokerWatch
     disk: DiskReserve
     dead_letters: DeadLetterQueues
+    pipeline: PipelineOverview

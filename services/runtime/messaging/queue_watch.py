@@ -60,10 +60,11 @@ class QueueWatch:
 
     def taken(self, stage: str, lane: Lane) -> Lane:
         """Return the lane, or the first where that alone is consumed: by workers of a release without lanes."""
-        consumers = [self._consumers(topology.work_queue(stage, one)) for one in (lane, Lane.FIRST)]
+        consumers = [self.consumers(topology.work_queue(stage, one)) for one in (lane, Lane.FIRST)]
         return Lane.FIRST if not consumers[0] and consumers[1] else lane
 
-    def _consumers(self, queue: topology.Queue) -> int:
+    def consumers(self, queue: topology.Queue) -> int:
+        """Return how many consumers took from a queue when it was looked at."""
         report = self._reports.get(queue.name)
         return report.consumers if report else 0
 
