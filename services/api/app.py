@@ -27,7 +27,9 @@ from services.api.http.request_middleware import RequestMiddleware
 from services.api.log.event_log import EventLog
 from services.api.openapi import Api
 from services.api.parts import Parts
+from services.api.pipeline.outlook import Outlook
 from services.api.pipeline.overview import PipelineOverview
+from services.api.pipeline.pace_meter import PaceMeter
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letter_consumer import dead_letter_router
 from services.api.recovery.dead_letters import DeadLetterQueues
@@ -108,6 +110,8 @@ def create_parts(settings: ApiSettings) -> Parts:
         disk=disk,
         dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
         pipeline=PipelineOverview(engine, watch.queues, event_log),
+        pace_meter=PaceMeter(engine, event_log),
+        outlook=Outlook(engine),
     )
 
 
@@ -213,6 +217,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         supervise(asyncio.create_task(parts.event_log.run(), name="log")),
         supervise(asyncio.create_task(parts.projector.run(), name="projector")),
         supervise(asyncio.create_task(parts.turns.run(), name="turns")),
+        supervise(asyncio.create_task(parts.pace_meter.run(), name="paces")),
         supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
         supervise(asyncio.create_task(parts.watch.run(), name="broker watch")),
         supervise(asyncio.create_task(parts.watch.queues.run(), name="queue watch")),

@@ -11,7 +11,9 @@ from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
 from services.api.http.rates import Rates
 from services.api.log.event_log import EventLog
+from services.api.pipeline.outlook import Outlook
 from services.api.pipeline.overview import PipelineOverview
+from services.api.pipeline.pace_meter import PaceMeter
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letters import DeadLetterQueues
 from services.api.recovery.turns import Turns
@@ -52,3 +54,5 @@ class Parts:
     disk: DiskReserve
     dead_letters: DeadLetterQueues
     pipeline: PipelineOverview
+    pace_meter: PaceMeter
+    outlook: Outlook

@@ -27,6 +27,7 @@ from services.lifecycle.document_statements import record_outcome
 from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
+from services.pacing.time_left import time_left
 from services.runtime.errors import MalformedMessage, Superseded
 
 
@@ -39,6 +40,8 @@ class Progress:
     is_complete: bool
     started_at: datetime
     batch_chunks: int
+    seconds: float | None
+    """Since the first batch was begun."""
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -123,7 +126,11 @@ class EmbedCommandHandler:
             attempt,
             Status.EMBEDDING,
             f"{progress.embedded_count} of {progress.chunk_count} chunks are embedded.",
-            {"embeddedCount": progress.embedded_count, "chunkCount": progress.chunk_count},
+            {
+                "embeddedCount": progress.embedded_count,
+                "chunkCount": progress.chunk_count,
+                "secondsLeft": time_left(progress.embedded_count, progress.chunk_count, progress.seconds),
+            },
             progress=progress.embedded_count,
         )
         await self.reporter.publish(event)

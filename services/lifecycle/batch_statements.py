@@ -21,7 +21,8 @@ _POINTS_TO_NOTHING = "23503"
 
 _THIS_ATTEMPT = "document_id = :document_id AND attempt = :attempt"
 
-_PROGRESS = """embedded_count, chunk_count, batches_done = batches AS is_complete, started_at, batch_chunks"""
+_PROGRESS = """embedded_count, chunk_count, batches_done = batches AS is_complete, started_at, batch_chunks,
+  CAST(extract(epoch FROM now() - embedding_started_at) AS double precision) AS seconds"""
 
 MANY_CONTEXTS = 8
 """Of a text that an owner has in so many contexts, as a letterhead behind many titles, no further one is embedded,

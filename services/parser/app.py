@@ -6,6 +6,7 @@ from faststream.asgi import AsgiFastStream
 
 from contracts import stages
 from services.lifecycle.status_reporter import StatusReporter
+from services.pacing.pace_table import KnownPaces
 from services.parser.parse_command import Large, ParseCommandHandler
 from services.parser.parser_settings import ParserSettings
 from services.parser.sandbox import Sandbox
@@ -26,6 +27,7 @@ def create_app(settings: ParserSettings) -> AsgiFastStream:
         sandbox=_sandbox(settings, niceness=0),
         reporter=StatusReporter(stage.publisher, stage.spec.service),
         batch_chunks=settings.embed_batch_chunks,
+        paces=KnownPaces(stage.engine),
         large=Large(pages=settings.large_pages, chunks=settings.large_chunks),
     )
     # Of its own: no number of large files keeps a child from what somebody waits for.

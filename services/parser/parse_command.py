@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 
 from faststream.rabbit.message import RabbitMessage
 from pydantic import JsonValue
@@ -23,6 +24,8 @@ from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import publish_outcome, record_failure
 from services.lifecycle.status_reporter import StatusReporter
 from services.lifecycle.turn_statements import note_lane
+from services.pacing.pace_table import KnownPaces
+from services.pacing.time_left import time_for_pages_and_chunks
 from services.parser.parse_result import ParseResult, read_result
 from services.parser.parsed_document import ParsedDocument
 from services.parser.sandbox import Sandbox
@@ -57,6 +60,7 @@ class ParseCommandHandler:
     reporter: StatusReporter
     batch_chunks: int
     large: Large
+    paces: KnownPaces
 
     async def handle(self, command: StageCommand, message: RabbitMessage) -> None:
         """Parse a document unless that is done, report that, and ask for its chunks to be embedded.
@@ -70,7 +74,7 @@ class ParseCommandHandler:
             connection, attempt = resolved
             result = await read_result(connection, attempt)
             if result is None:
-                await self._report(attempt, 0, 0)
+                await self._report(attempt, 0, 0, None)
         with suppress(AlreadyParsed):
             if result is None and not await self._parse_and_store(attempt):
                 return
@@ -113,18 +117,24 @@ class ParseCommandHandler:
             raise DocumentFailed(FailureCode.INTERNAL, "The document's bytes are gone.") from error
 
     def _on_progress(self, attempt: DocumentAttempt) -> Callable[[int, int], Awaitable[None]]:
+        began = monotonic()
+
         async def report(pages_done: int, page_count: int) -> None:
+            paces = await self.paces.read()
+            left = time_for_pages_and_chunks(pages_done, page_count, monotonic() - began, paces)
             async with locked_attempt(self.engine, *attempt.key) as (connection, _):
                 await _refuse_parsed(connection, attempt)
-                await self._report(attempt, pages_done, page_count)
+                await self._report(attempt, pages_done, page_count, left)
 
         return report
 
-    async def _report(self, attempt: DocumentAttempt, pages_done: int, page_count: int) -> None:
+    async def _report(
+        self, attempt: DocumentAttempt, pages_done: int, page_count: int, seconds_left: float | None
+    ) -> None:
         metadata: dict[str, JsonValue] = {}
         message = SENTENCES[Status.PARSING]
         if page_count:
-            metadata = {"pagesDone": pages_done, "pageCount": page_count}
+            metadata = {"pagesDone": pages_done, "pageCount": page_count, "secondsLeft": seconds_left}
             message = f"{pages_done} of {page_count} pages are parsed."
         event = self.reporter.event(attempt, Status.PARSING, message, metadata, progress=pages_done)
         await self.reporter.publish(event)

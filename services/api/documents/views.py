@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Double, Row, case, cast, select
 
 from contracts.lanes import Priority
-from contracts.statuses import SENTENCES, TERMINAL, Status
+from contracts.statuses import REPEATED, SENTENCES, TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
 from services.lifecycle.document_attempt import DocumentAttempt
-from services.runtime.database.tables import attempts, documents
+from services.runtime.database.tables import IS_UPLOADED, attempts, documents
 
 Json = dict[str, JsonValue]
 
@@ -21,7 +21,16 @@ def _of_attempt(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
     return query.scalar_subquery().label(name)
 
 
+_SECONDS_LEFT = case(
+    (
+        # Of a producer's document it may hold anything.
+        documents.c.status.in_([status.value for status in REPEATED]) & IS_UPLOADED,
+        cast(documents.c.event["metadata"]["secondsLeft"].as_string(), Double),
+    )
+).label("seconds_left")
+
 COLUMNS = [
+    _SECONDS_LEFT,
     _of_attempt("language", attempts.c.language),
     _of_attempt("title", attempts.c.details["title"].astext),
     *(documents.c[name]
@@ -43,7 +52,11 @@ class DocumentError(WireModel):
 
 
 class DocumentView(WireModel):
-    """A document; ``title`` is what it calls itself, or its first heading."""
+    """A document; ``title`` is what it calls itself, or its first heading.
+
+    ``seconds_left`` until it can be found, where that is known; ``ahead`` are the pages, or after parsing the
+    chunks, that are before it in its lane, while it waits.
+    """
 
     document_id: str
     filename: str | None
@@ -60,6 +73,8 @@ class DocumentView(WireModel):
     page_count: int | None
     chunk_count: int | None
     embedded_count: int | None
+    seconds_left: float | None = None
+    ahead: int | None = None
     error: DocumentError | None
     created_at: Timestamp
     updated_at: Timestamp
@@ -141,6 +156,7 @@ def _just_begun(at: datetime) -> dict[str, Any]:
         "message": SENTENCES[Status.PARSING_STARTED],
         "error": None,
         "stages": {},
+        "seconds_left": None,
         "updated_at": at,
         **counts,
     }

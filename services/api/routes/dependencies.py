@@ -12,6 +12,7 @@ from services.api.documents.multipart import IncomingFile
 from services.api.documents.uploads import Uploads
 from services.api.http.rates import Rates
 from services.api.parts import Parts
+from services.api.pipeline.outlook import Outlook
 from services.api.pipeline.overview import PipelineOverview
 from services.api.projection.projector import Projector
 from services.api.recovery.dead_letters import DeadLetterQueues
@@ -41,6 +42,7 @@ EngineDep = Annotated[AsyncEngine, _provided(lambda parts: parts.engine)]
 FileDep = Annotated[IncomingFile, Depends(_incoming_file)]
 HubDep = Annotated[Hub, _provided(lambda parts: parts.hub)]
 ObjectsDep = Annotated[ObjectStore, _provided(lambda parts: parts.objects)]
+OutlookDep = Annotated[Outlook, _provided(lambda parts: parts.outlook)]
 PipelineDep = Annotated[PipelineOverview, _provided(lambda parts: parts.pipeline)]
 ProducersDep = Annotated[Producers, _provided(lambda parts: parts.producers)]
 ProjectorDep = Annotated[Projector, _provided(lambda parts: parts.projector)]

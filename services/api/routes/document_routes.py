@@ -19,6 +19,7 @@ from services.api.routes.dependencies import (
     EngineDep,
     FileDep,
     ObjectsDep,
+    OutlookDep,
     ProjectorDep,
     QueryEmbedderDep,
     UploadsDep,
@@ -67,6 +68,7 @@ async def documents(
     who: AnyCaller,
     projector: ProjectorDep,
     engine: EngineDep,
+    outlook: OutlookDep,
     status: Annotated[list[Status] | None, Query()] = None,
     file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -74,7 +76,7 @@ async def documents(
 ) -> DocumentPage:
     """The newest documents first."""
     await projector.catch_up()
-    return await list_documents(
+    page = await list_documents(
         engine,
         who,
         statuses=status or (),
@@ -82,15 +84,17 @@ async def documents(
         limit=limit,
         cursor=cursor,
     )
+    return page.model_copy(update={"items": await outlook.complete(*page.items)})
 
 
 @router.get("/documents/{document_id}")
 async def document(
-    who: AnyCaller, projector: ProjectorDep, engine: EngineDep, document_id: str
+    who: AnyCaller, projector: ProjectorDep, engine: EngineDep, outlook: OutlookDep, document_id: str
 ) -> DocumentWithPosition:
     """One document."""
     await projector.catch_up()
-    return await read_document(engine, who, document_id)
+    [found] = await outlook.complete(await read_document(engine, who, document_id))
+    return found
 
 
 @router.get("/documents/{document_id}/chunks")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -193,6 +194,15 @@ projections = Table(
     Column("name", Text, primary_key=True),
     Column("position", Text, nullable=False),  # the id of the last event that was applied
     _moment("log_began_at"),  # when the log was found to be another one; null while it is the first
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    # How fast this system works, as was measured last: pages, chunks, chunks_per_page.
+    Column("name", Text, primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 webhook_receipts = Table(
