@@ -176,6 +176,7 @@ class EventLog:
         self._replace(Ring(entries[0].position))
         self._append(entries[1:])
         self._opened.set()
+        self._pause = PAUSE_SECONDS  # it is there: readers of the log that was lost wait for the next attach
 
     async def _find_end(self) -> Position:
         """Find the end by putting a marker there: an empty stream and a slow one look alike.
