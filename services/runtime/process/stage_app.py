@@ -85,7 +85,13 @@ class StageApp:
         self._subscribe(Lane.FIRST, handle, prefetch)
         self._subscribe(Lane.BULK, bulk or handle, prefetch)
 
-    def _subscribe(self, lane: Lane, handle: Handler, prefetch: int) -> None:
+    def consume_beside(self, lane: Lane, handle: Handler, *, rests: Callable[[], str | None]) -> None:
+        """Have ``handle`` called for one more command of a lane at a time, while ``rests`` gives no reason."""
+        self._subscribe(lane, handle, 1, rests)
+
+    def _subscribe(
+        self, lane: Lane, handle: Handler, prefetch: int, rests: Callable[[], str | None] | None = None
+    ) -> None:
         router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher, lane)])
         subscriber = router.subscriber(
             passive_queue(topology.work_queue(self.spec.name, lane)),
@@ -98,7 +104,10 @@ class StageApp:
         async def on_command(command: Any, message: RabbitMessage) -> None:
             await handle(command, message)
 
-        self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage))
+        if rests is None:
+            self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage))
+        else:
+            self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage or rests(), usual=True))
         self.broker.include_router(router)
 
     def app(
