@@ -217,8 +217,12 @@ def typescript_client(npm_clients: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
-    """The whole running system, shared by all tests that leave it as it was: no kills here."""
+    """The whole running system, shared by all tests that leave it as it was: no kills here.
+
+    It starts by its commands, as an operator starts it; torch could not be forked either.
+    """
     with running_system(rabbitmq_url, management_url, database_url) as running:
+        running.by_command = True
         running.start("embedder", "api", "parser")
         yield running
 

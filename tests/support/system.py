@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from httpx_sse import EventSource
 
 from tests.support.background import in_background
 from tests.support.fakes.waiting import wait_until
+from tests.support.processes.service_process import ServiceProcess, start_process
 
 API_KEY = "your-internal-key"
 TERMINAL = {"embedded", "failed"}
@@ -53,9 +53,11 @@ class System:
     settings: dict[str, str] = field(default_factory=dict)
     api_key: str = API_KEY
     ports: dict[str, int] = field(default_factory=dict)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, ServiceProcess] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     """What runs in the place of ``services.<kind>``."""
+    by_command: bool = False
+    """Start each as an operator does, at the price of its imports; else by a fork of a server that has them."""
 
     @property
     def url(self) -> str:
@@ -75,13 +77,10 @@ class System:
         """Start a service and return at once."""
         self.ports.setdefault(name, free_port())
         kind = name.partition("-")[0]
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", self.modules.get(kind, f"services.{kind}")],
-                env=self._environment(name),
-                stdout=log,
-                stderr=log,
-            )
+        module = self.modules.get(kind, f"services.{kind}.__main__")
+        self.processes[name] = start_process(
+            module, self._environment(name), self.directory / f"{name}.log", by_command=self.by_command
+        )
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a service and wait for its end."""
