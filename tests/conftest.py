@@ -169,10 +169,12 @@ def fresh_database_url(server_url: str) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(server_url: str) -> Iterator[str]:
+def empty_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """A new database; with another ``template`` a copy of that one, to which nobody may be connected."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
         before, _, after = server_url.partition("?")
         try:
             yield f"{before.rpartition('/')[0]}/{name}" + (f"?{after}" if after else "")

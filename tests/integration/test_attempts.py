@@ -22,7 +22,6 @@ from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import record_failure
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
-from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
 from services.runtime.errors import Superseded
 from services.runtime.messaging.headers import ATTEMPT_HEADER, MANUAL_HEADER
@@ -47,9 +46,8 @@ class Recorder(Publisher):
 
 
 @pytest.fixture
-async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
+async def engine(migrated_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(migrated_database_url)
     now = datetime.now(UTC)
     row = {"document_id": "document", "sha256": "x", "status": "parsing_started", "status_attempt": 1}
     times = dict.fromkeys(("created_at", "attempted_at", "updated_at"), now)

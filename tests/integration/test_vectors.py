@@ -233,11 +233,11 @@ async def test_two_batches_that_say_the_same_at_the_same_time_share_the_vector_o
 
 
 async def test_embeddings_of_the_last_release_are_taken_over_by_several_replicas(
-    engine: AsyncEngine, fresh_database_url: str
+    engine: AsyncEngine, migrated_database_url: str
 ) -> None:
     texts = [f"text {number % 7}" for number in range(20)]
     attempt = await parsed(engine, "old", "alice", texts)
-    with psycopg.connect(fresh_database_url) as last_release:
+    with psycopg.connect(migrated_database_url) as last_release:
         for index in range(20):
             last_release.execute(
                 "INSERT INTO embeddings (document_id, attempt, index, model, embedding)"
