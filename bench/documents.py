@@ -193,9 +193,10 @@ def transactions(system: System) -> int:
 def measure_model(count: int) -> None:
     """Print what the model alone takes for the same texts, one at a time: the bound."""
     from services.embedder.loading import load_model
+    from services.embedder.model_options import ModelOptions
     from services.runtime.bundled_model import BUNDLED_MODEL
 
-    model = load_model(BUNDLED_MODEL, threads=1)
+    model = load_model(BUNDLED_MODEL, ModelOptions(threads=1))
     texts = [text.decode() for text in notes(count, seed=2)]
     model.embed(texts[:20])
     began = time.process_time()

@@ -33,7 +33,7 @@ def create_app(settings: EmbedderSettings, model: EmbeddingModel | None = None) 
     stage = StageApp.create(
         stages.named("embed"), settings, connections=2 * PREFETCH + 2, also_needs=(topology.QUERY,)
     )
-    model = model or load_model(settings.embedding_model, threads=settings.embed_threads)
+    model = model or load_model(settings.embedding_model, settings.model_options)
     handler = EmbedCommandHandler(
         engine=stage.engine,
         model=model,
@@ -43,7 +43,8 @@ def create_app(settings: EmbedderSettings, model: EmbeddingModel | None = None) 
     stage.consume(handler.handle, prefetch=PREFETCH, bulk=replace(handler, lane=Lane.BULK).handle)
     stage.broker.include_router(_query_router(stage, handler))
     prepare = partial(ensure_vector_index, stage.engine, model.name, model.dimensions)
-    return stage.app(handler.batcher, prepare=prepare)
+    facts = {"model": model.name, **({"runsOn": str(model.runtime)} if model.runtime else {})}
+    return stage.app(handler.batcher, prepare=prepare, facts=facts)
 
 
 def _query_router(stage: StageApp, handler: EmbedCommandHandler) -> RabbitRouter:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -146,6 +147,7 @@ class System:
             )
 
     def _environment(self, name: str) -> dict[str, str]:
+        share_models(self.directory)
         return {
             **os.environ,
             "RABBITMQ_URL": self.rabbitmq_url,
@@ -166,6 +168,14 @@ class System:
                 return client.get("/readyz").status_code == 200
         except httpx.HTTPError:
             return False
+
+
+def share_models(directory: Path) -> None:
+    """Let a system find the model as another one has converted it: that takes seconds, and changes nothing."""
+    shared = Path(tempfile.gettempdir()) / f"stagecast-models-{os.getuid()}"
+    shared.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        (directory / "models").symlink_to(shared)
 
 
 @dataclass

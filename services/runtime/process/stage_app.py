@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -114,8 +114,12 @@ class StageApp:
         self,
         *resources: AbstractAsyncContextManager[object],
         prepare: Callable[[], Awaitable[None]] | None = None,
+        facts: Mapping[str, str] | None = None,
     ) -> AsgiFastStream:
-        """The ASGI application, which enters ``resources`` once ``prepare``, broker and database are ready."""
+        """The ASGI application, which enters ``resources`` once ``prepare``, broker and database are ready.
+
+        ``facts`` stand in the answer of ``/readyz``.
+        """
 
         @asynccontextmanager
         async def lifespan() -> AsyncIterator[None]:
@@ -139,7 +143,7 @@ class StageApp:
             "database": database_check(self.engine),
             "disk": self.disk.check,
         }
-        return worker_app(self.broker, lifespan, checks, self.registry)
+        return worker_app(self.broker, lifespan, checks, self.registry, facts)
 
     def _background(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         return [
