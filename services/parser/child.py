@@ -90,14 +90,24 @@ class _Work:
             raise empty()
         self._send_chunks(chunks)
         called = own_title(content)
-        metadata = {**content.metadata, "title": called} if called else content.metadata
-        return ipc.Parsed(page_count=content.page_count, pages_failed=content.pages_failed, metadata=metadata)
+        return ipc.Parsed(
+            page_count=content.page_count,
+            pages_failed=content.pages_failed,
+            pages_garbled=content.pages_garbled,
+            metadata={**content.metadata, "title": called} if called else content.metadata,
+        )
 
     def _reading(self) -> Reading:
         task = self._task
         allowance = Allowance(task.stand_in_seconds, in_all=task.is_careful)
         return Reading(
-            task.pdf_engine, self._report, self._swallowed, allowance, task.avoided_page, task.last_page
+            task.pdf_engine,
+            self._report,
+            self._get_on,
+            self._swallowed,
+            allowance,
+            task.avoided_page,
+            task.last_page,
         )
 
     def _send_chunks(self, chunks: tuple[Chunk, ...]) -> None:

@@ -90,6 +90,7 @@ class Parsed(_Last):
     kind: Literal["parsed"] = "parsed"
     page_count: int | None
     pages_failed: tuple[int, ...]
+    pages_garbled: tuple[int, ...] = ()
     metadata: dict[str, str]
 
 

@@ -4,11 +4,20 @@ import re
 import unicodedata
 from itertools import pairwise
 
+from services.parser.characters.encoded_data import without_data
+from services.parser.characters.symbols import SHOWN
+
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _NOT_STORABLE = {0: None, **dict.fromkeys(range(0xD800, 0xE000))}
 """PostgreSQL refuses NUL, and lone surrogates can't be written as UTF-8."""
 _INVISIBLE = dict.fromkeys((*range(1, 9), 0x0B, *range(0x0E, 0x20), 0x7F, 0xFEFF))
+_WITHOUT_WIDTH = dict.fromkeys(
+    (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A))
+)
+"""They would part words that a reader sees whole. Joiners stay: emoji and some scripts are written with them."""
 _CLEANING = {
+    **SHOWN,
+    **_WITHOUT_WIDTH,
     **_LIGATURES,
     **_NOT_STORABLE,
     **_INVISIBLE,
@@ -51,13 +60,14 @@ def has_text(text: str) -> bool:
 
 def tidy_lines(text: str) -> str:
     """Clean a text and keep its lines, with at most one blank line between two of them."""
-    lines = "\n".join(line.rstrip() for line in clean(text).replace(_SOFT_HYPHEN, "").split("\n"))
+    text = without_data(clean(text).replace(_SOFT_HYPHEN, ""))
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", lines).strip("\n")
 
 
 def tidy_prose(text: str) -> str:
     """Clean a text in which the writer's line ends mean nothing but a space, as in HTML."""
-    return _SPACES.sub(" ", clean(text).replace(_SOFT_HYPHEN, "").replace("\n", " ")).strip()
+    return _SPACES.sub(" ", without_data(clean(text).replace(_SOFT_HYPHEN, "").replace("\n", " "))).strip()
 
 
 def mend_page(text: str) -> str:

@@ -1,6 +1,7 @@
 """One ParseDocument from beginning to end; safe to run twice, and at any point after a crash."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ class ParseCommandHandler:
             return False
         names = names_of_document(parsed.metadata.get("title"), attempt.filename)
         # In a thread: a book has words for a second.
-        terms = await asyncio.to_thread(indexed, parsed.chunks, names, attempt.owner_id)
+        terms = await asyncio.to_thread(
+            indexed, parsed.chunks, names, attempt.owner_id, _language(parsed.metadata)
+        )
         # One statement, which looks by itself whether the attempt is still the current one.
         async with autocommit(self.engine).connect() as connection:
             is_current = await store_parsed(
@@ -172,6 +175,12 @@ class AlreadyParsed(StagecastError):
 async def _refuse_parsed(connection: AsyncConnection, attempt: DocumentAttempt) -> None:
     if await read_result(connection, attempt) is not None:
         raise AlreadyParsed
+
+
+def _language(metadata: dict[str, str]) -> str | None:
+    """The ISO 639-1 code of the language that a document says it is in, whatever its region."""
+    code = re.split("[-_]", metadata.get("language", "").strip().lower())[0]
+    return code if re.fullmatch("[a-z]{2}", code) else None
 
 
 def _details(parsed: ParsedDocument) -> dict[str, object]:

@@ -220,5 +220,6 @@ def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDoc
         chunks=tuple(chunks),
         page_count=answer.page_count,
         pages_failed=answer.pages_failed,
+        pages_garbled=answer.pages_garbled,
         metadata=answer.metadata,
     )

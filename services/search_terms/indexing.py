@@ -32,9 +32,14 @@ class IndexedDocument:
     version: int = VERSION
 
 
-def indexed(chunks: Sequence[ChunkText], names: Sequence[str], owner_id: str | None) -> IndexedDocument:
-    """Make what is stored of a document with these names; some milliseconds for each 10,000 characters."""
-    language = language_of([chunk.text for chunk in chunks])
+def indexed(
+    chunks: Sequence[ChunkText], names: Sequence[str], owner_id: str | None, declared: str | None = None
+) -> IndexedDocument:
+    """Make what is stored of a document with these names; some milliseconds for each 10,000 characters.
+
+    ``declared`` is the language that it says it is in, which counts where its text doesn't tell.
+    """
+    language = language_of([chunk.text for chunk in chunks]) or declared
     return IndexedDocument(language, tuple(_indexed(passages(chunks, names), language, owner_id)))
 
 

@@ -16,6 +16,8 @@ _LEAST_CHARACTERS = 1500
 
 _STARTS = re.compile(r"\n\n+|(?<=[.!?。！？])\s+")  # noqa: RUF001 - ideographic full stops
 
+_ROWS = re.compile(r"\n")
+
 
 def stretches(text: str) -> Iterator[tuple[int, str]]:
     """Cut a text into stretches that begin at paragraphs or sentences; each with its offset."""
@@ -25,6 +27,17 @@ def stretches(text: str) -> Iterator[tuple[int, str]]:
         if start - begin >= _LEAST_CHARACTERS and _is_chosen(
             found[0], text[start : start + _FIRST_CHARACTERS]
         ):
+            yield begin, text[begin:start]
+            begin = start
+    yield begin, text[begin:]
+
+
+def row_stretches(text: str) -> Iterator[tuple[int, str]]:
+    """Cut the rows of a table, a line each, into stretches that begin at rows; each with its offset."""
+    begin = 0
+    for found in _ROWS.finditer(text):
+        start = found.end()
+        if start - begin >= _LEAST_CHARACTERS and _is_chosen("\n\n", text[start : start + _FIRST_CHARACTERS]):
             yield begin, text[begin:start]
             begin = start
     yield begin, text[begin:]

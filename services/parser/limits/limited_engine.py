@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from services.parser.formats.pdf_engine import OutlineEntry, PdfEngine, PdfLibrary
+from services.parser.formats.pdf.pdf_engine import OutlineEntry, PdfEngine, PdfLibrary
 from services.parser.limits.allowance import Allowance
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.formats import pdf
-from services.parser.formats.outline import Outline
-from services.parser.formats.pdf_engine import OutlineEntry, placed
-from services.parser.formats.pdfium_engine import PdfiumEngine
-from services.parser.formats.pypdf_engine import PypdfEngine
+from services.parser.formats.pdf import pdf
+from services.parser.formats.pdf.outline import Outline
+from services.parser.formats.pdf.pdf_engine import OutlineEntry, placed
+from services.parser.formats.pdf.pdfium_engine import PdfiumEngine
+from services.parser.formats.pdf.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import PdfEngineName, Reading
 from services.parser.parsed_document import Content
 from tests.support import documents

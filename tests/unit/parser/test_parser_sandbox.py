@@ -175,7 +175,7 @@ async def test_an_engine_that_is_broken_alone_is_told_once_a_document(
     (warning,) = logs
     (error,) = warning["errors"]
     assert (error["kind"], error["count"]) == ("AttributeError", 3)
-    assert error["where"].startswith("services.parser.formats.pdfium_engine:")
+    assert error["where"].startswith("services.parser.formats.pdf.pdfium_engine:")
 
 
 @pytest.mark.usefixtures("logger")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.formats.outline import Outline
-from services.parser.formats.pdf_engine import EncryptedError, PdfEngine, PdfLibrary
-from services.parser.formats.pdfium_engine import PdfiumEngine
-from services.parser.formats.pypdf_engine import PypdfEngine
+from services.parser.formats.pdf.outline import Outline
+from services.parser.formats.pdf.pdf_engine import EncryptedError, PdfEngine, PdfLibrary
+from services.parser.formats.pdf.pdfium_engine import PdfiumEngine
+from services.parser.formats.pdf.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess, timed_out
 from services.parser.formats.swallowed_errors import SwallowedErrors
 from services.parser.limits.limited_engine import LimitedEngine
@@ -61,7 +61,7 @@ def _read(path: Path, kinds: Sequence[type[PdfLibrary]], reading: Reading) -> Co
         if not blocks:
             raise _nothing(pages, reading, damaged=len(engines) < len(kinds))
         metadata = _first_answer(engines[::-1], lambda engine: engine.metadata(), swallowed)
-        return Content(blocks, pages.count, tuple(pages.failed), _tidy_metadata(metadata or {}))
+        return Content(blocks, pages.count, tuple(pages.failed), metadata=_tidy_metadata(metadata or {}))
 
 
 def _refuse_broken(kinds: Iterable[type[PdfLibrary]]) -> None:

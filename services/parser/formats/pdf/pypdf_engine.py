@@ -9,7 +9,7 @@ import pypdf
 from pypdf.errors import DependencyError, FileNotDecryptedError
 from pypdf.generic import Destination
 
-from services.parser.formats.pdf_engine import (
+from services.parser.formats.pdf.pdf_engine import (
     MAX_OUTLINE_DEPTH,
     MAX_OUTLINE_ENTRIES,
     EncryptedError,

@@ -8,7 +8,7 @@ from typing import Self
 import pypdfium2
 import pypdfium2.raw
 
-from services.parser.formats.pdf_engine import (
+from services.parser.formats.pdf.pdf_engine import (
     MAX_OUTLINE_DEPTH,
     MAX_OUTLINE_ENTRIES,
     EncryptedError,

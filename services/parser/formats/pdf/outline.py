@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from services.parser.formats.headings import HeadingPath
-from services.parser.formats.pdf_engine import OutlineEntry
+from services.parser.formats.pdf.pdf_engine import OutlineEntry
 from services.parser.normalization import has_text, tidy_prose
 
 _NUMBERING = re.compile(r"^(?:chapter|part|section|appendix)?\s*[\divxlc]*(?:[.:)]\d*)*\s+", re.IGNORECASE)
