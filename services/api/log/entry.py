@@ -8,8 +8,9 @@ from services.api.log.position import Position
 from services.runtime.process.logging import get_logger
 
 MARKER_TYPE = "log_opened"
-OVERHEAD_BYTES = 1600
-"""Of an entry in memory beside its body, for the decoded event (measured with tracemalloc) and an encoding."""
+OVERHEAD_BYTES = 1700
+"""Of an entry in memory beside its body, for the decoded event (measured with tracemalloc), an encoding and its
+place in the ring's index."""
 
 log = get_logger(__name__)
 

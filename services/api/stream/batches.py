@@ -1,5 +1,6 @@
 """Frames joined for everybody who sees the same of the log: built once, sent as one bytes object to each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.api.log.ring import Ring
@@ -28,14 +29,28 @@ class Batch:
 
 
 class Batches:
-    """The batches of one view, and how many subscribers share it."""
+    """The batches of one view, and how many subscribers share it.
 
-    __slots__ = ("_cache", "_end", "_ring", "is_total", "sent_at", "sent_cursor", "subscribers", "view")
+    ``all_behind`` is true while each of those at the tail is known to have something more to come.
+    """
+
+    __slots__ = (
+        "_cache",
+        "_end",
+        "_ring",
+        "all_behind",
+        "is_total",
+        "sent_at",
+        "sent_cursor",
+        "subscribers",
+        "view",
+    )
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.is_total = view.is_total
         self.subscribers = 0
+        self.all_behind = False
         self.sent_cursor = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
         self.sent_at = 0.0  # and when, on the loop's clock
         self._cache: dict[int, Batch] = {}
@@ -64,14 +79,27 @@ class Batches:
     def _build(self, ring: Ring, cursor: int) -> Batch:
         frames: list[bytes] = []
         size, sent_cursor, shows = 0, cursor, self.view.shows
-        for entry in ring.entries(cursor, MAX_ENTRIES):
-            cursor += 1
+        candidates, end = self._candidates(ring, cursor)
+        for candidate in candidates:
+            entry = ring.entry(candidate)
             if entry.event is not None and shows(entry.event):
                 frame = entry.encoded(encode_entry)
                 frames.append(frame)
-                sent_cursor = cursor
+                sent_cursor = candidate + 1
                 size += len(frame)
                 if size >= MAX_BYTES:
+                    end = sent_cursor
                     break
         data = b"".join(frames)
-        return Batch(cursor, sent_cursor, data, encode_chunk(data))
+        return Batch(end, sent_cursor, data, encode_chunk(data))
+
+    def _candidates(self, ring: Ring, cursor: int) -> tuple[Iterable[int], int]:
+        """Return where to look for what comes next, ``MAX_ENTRIES`` at most, and the cursor behind that."""
+        all_postings = self.view.postings(ring)
+        if all_postings is None:
+            end = min(ring.end, cursor + MAX_ENTRIES)
+            return range(cursor, end), end
+        found = sorted(one for postings in all_postings for one in postings.since(cursor, MAX_ENTRIES))
+        if len(found) < MAX_ENTRIES:
+            return found, ring.end
+        return found[:MAX_ENTRIES], found[MAX_ENTRIES - 1] + 1

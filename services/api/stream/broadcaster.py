@@ -1,5 +1,7 @@
 """One writer for everybody: it visits subscribers in slices and gives each the batch for its cursor.
 
+Those who see everything are visited whenever the log has grown, and all others when something came that they see.
+
 An event that comes alone goes out at once. Under load the writer rests between its rounds, the longer the more
 clients there are and the faster events come, so that they gather and each gets several in one write: it costs
 about the same for one event as for fifty, and is nearly all that fan-out costs.
@@ -7,10 +9,12 @@ about the same for one event as for fifty, and is nearly all that fan-out costs.
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from services.api.log.ring import Ring
 from services.api.stream.batches import Batch
 from services.api.stream.subscriber import NOT_FOLLOWING, Subscriber
+from services.api.stream.viewers import Viewers
 
 SLICE = 128
 """Subscribers visited in one turn of the event loop, so that requests get theirs."""
@@ -26,32 +30,44 @@ class Broadcaster:
     """The subscribers at the log's tail."""
 
     def __init__(self) -> None:
-        self.subscribers: dict[Subscriber, None] = {}
+        self._seeing_all: dict[Subscriber, None] = {}
+        self._viewers = Viewers()
+        self._behind: dict[Subscriber, None] = {}  # of the viewers, who are to be visited in the next round
         self._ring: Ring | None = None
+        self._looked_at = 0  # the cursor up to which the viewers of the ring's entries were found
         self._armed: asyncio.Handle | None = None
         self._round: list[Subscriber] = []
         self._next_round_at = 0.0
         self._round_began_at = 0.0
         self._is_behind = False  # somebody is, who was visited in this round
 
+    def subscribers(self) -> list[Subscriber]:
+        """Return all at the log's tail."""
+        return [*self._seeing_all, *self._viewers]
+
     def add(self, subscriber: Subscriber, ring: Ring, cursor: int) -> None:
         """Let a subscriber follow from a cursor on."""
-        self._ring = ring
-        subscriber.follow(cursor)
-        self.subscribers[subscriber] = None
+        self._look(ring)
+        subscriber.follow(cursor, is_behind=cursor != ring.end)
+        if subscriber.batches.is_total:
+            self._seeing_all[subscriber] = None
+        else:
+            self._viewers.add(subscriber)
         self.push(subscriber)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Forget a subscriber that is gone, or no longer at the tail."""
-        self.subscribers.pop(subscriber, None)
+        self._seeing_all.pop(subscriber, None)
+        self._viewers.remove(subscriber)
+        self._behind.pop(subscriber, None)
         subscriber.unfollow()
 
     def wake(self, ring: Ring) -> None:
-        """Begin a round: the log has grown."""
-        self._ring = ring
+        """Begin a round for those who see what the log has grown by."""
+        self._look(ring)
         if self._armed is not None:
             self._is_behind = True
-        elif self.subscribers:
+        elif self._seeing_all or self._behind:
             loop = asyncio.get_running_loop()
             self._armed = loop.call_at(self._next_round_at, self._begin)
 
@@ -61,11 +77,30 @@ class Broadcaster:
         if ring is None or subscriber.paused or not subscriber.is_following:
             return
         self._step(subscriber, ring, asyncio.get_running_loop().time())
-        if subscriber.cursor != ring.end and not subscriber.paused:
+        if subscriber.is_behind and not subscriber.paused:
             self.wake(ring)
 
+    def _look(self, ring: Ring) -> None:
+        """Find who sees what is new in the ring."""
+        if self._ring is not ring:
+            self._ring, self._looked_at = ring, ring.end
+        if self._looked_at < ring.base:  # and what came is gone again
+            self._visit(self._viewers.rouse_all(self._looked_at))
+            self._looked_at = ring.end
+        for cursor in range(self._looked_at, ring.end):
+            event = ring.entry(cursor).event
+            if event is not None:
+                self._visit(self._viewers.rouse(event, cursor))
+        self._looked_at = ring.end
+
+    def _visit(self, subscribers: Iterable[Subscriber]) -> None:
+        for subscriber in subscribers:
+            if not subscriber.paused:
+                self._behind[subscriber] = None
+
     def _begin(self) -> None:
-        self._round = list(self.subscribers)
+        self._round = [*self._seeing_all, *self._behind]
+        self._behind.clear()
         self._is_behind = False
         self._round_began_at = time.monotonic()
         self._go_on()
@@ -111,20 +146,33 @@ class Broadcaster:
             except OSError:
                 sent = 0  # its transport meets it again, and knows what to do
             if size and sent == size:
-                subscriber.cursor = (
-                    after  # written directly: a call would cost more, and the view has noted the rest
-                )
+                # Written directly: a call would cost more, and the view has noted the rest.
+                subscriber.cursor = after
+                if subscriber.is_behind:
+                    subscriber.is_behind = after != end
+                    self._note(subscriber)
             elif not subscriber.paused:
                 subscriber.deliver(batch, ring, now, sent)
+                self._note(subscriber)
 
     def _step(self, subscriber: Subscriber, ring: Ring, now: float) -> None:
         batch = self._next_of(subscriber, ring, now)
         if batch is not None:
             subscriber.deliver(batch, ring, now)
+            self._note(subscriber)
+
+    def _note(self, subscriber: Subscriber) -> None:
+        """Visit a viewer again that is still behind; one that is paused comes by itself."""
+        if subscriber.batches.is_total:
+            return
+        if not subscriber.is_behind:
+            subscriber.batches.all_behind = False
+        elif not subscriber.paused:
+            self._behind[subscriber] = None
 
     def _next_of(self, subscriber: Subscriber, ring: Ring, now: float) -> Batch | None:
         """Return what a subscriber is to be sent; None when it is no longer at the tail."""
-        if not subscriber.is_following:
+        if not subscriber.is_following or not (subscriber.is_behind or subscriber.batches.is_total):
             return None
         if subscriber.cursor < ring.base:
             subscriber.fell_behind()

@@ -1,10 +1,17 @@
 """The events that a client wants and may see; alike for replay and tail."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.events import DocumentDeleted, LogEvent, StatusEvent
 from services.api.access.caller import Caller
 from services.api.documents.file_types import has_file_type
+from services.api.log.ring import Ring
+from services.api.log.ring_index import Postings
+
+Key = tuple[str, str | None]
+"""What events have in common, and what it is: ``("owner", "ann")``."""
+ANYTHING: Key = ("anything", None)
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,41 @@ class View:
         """True where every event is shown."""
         return self.caller.sees_all and self.filter == Filter()
 
+    @property
+    def keys(self) -> Sequence[Key]:
+        """One of which each event that is shown has: those of the part that leaves the fewest events."""
+        wanted = self.filter
+        if wanted.document_ids:
+            return [("document", one) for one in wanted.document_ids]
+        if not self.caller.sees_all:
+            return [("owner", self.caller.owner_id), ("owner", None)]
+        if wanted.statuses:
+            return [("status", one) for one in wanted.statuses | {DocumentDeleted.type}]
+        if wanted.sources:
+            return [("source", one) for one in wanted.sources | {DocumentDeleted.type}]
+        return [ANYTHING]
+
+    def postings(self, ring: Ring) -> Sequence[Postings] | None:
+        """Return where in a ring all events are that may be shown; None where that may be anywhere."""
+        if self.filter.document_ids:
+            return [ring.index.of_document(one) for one in self.filter.document_ids]
+        if not self.caller.sees_all:
+            return [ring.index.of_owner(self.caller.owner_id), ring.index.of_owner(None)]
+        return None
+
     def shows(self, event: LogEvent) -> bool:
         """Return whether the caller may see an event and wants it."""
         return self.caller.may_see(event.owner_id) and self.filter.wants(event)
+
+
+def keys_of(event: LogEvent) -> Iterator[Key]:
+    """Return the keys of an event. A deletion has neither status nor source, and is its own kind of both."""
+    yield "document", event.document_id
+    yield "owner", event.owner_id
+    if isinstance(event, DocumentDeleted):
+        status = source = event.type
+    else:
+        status, source = event.status.value, event.source
+    yield "status", status
+    yield "source", source
+    yield ANYTHING

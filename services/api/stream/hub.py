@@ -126,7 +126,8 @@ class Hub:
 
     def log_was_replaced(self, old: Ring) -> None:
         """Find everybody's place anew, and tell who has none; called by the log."""
-        for subscriber in list(self._broadcaster.subscribers):
+        for subscriber in self._broadcaster.subscribers():
+            subscriber.settle(old)
             position = subscriber.position_in(old)
             self._broadcaster.remove(subscriber)
             if position is None:
@@ -174,6 +175,7 @@ class Hub:
     def _close(self, subscriber: Subscriber, *last: bytes) -> None:
         if subscriber.is_closing:
             return
+        subscriber.settle(self._event_log.ring)
         cursor = subscriber.cursor_frame(self._event_log.ring)
         self._broadcaster.remove(subscriber)
         now = asyncio.get_running_loop().time()
@@ -196,6 +198,7 @@ class Hub:
 
     def _look_after(self, subscriber: Subscriber, now: float, heartbeat: bytes) -> None:
         ring = self._event_log.ring
+        subscriber.settle(ring)
         if reason := subscriber.end_reason(now):
             self._close(subscriber, encode_reconnect(reason))
         elif subscriber.paused:

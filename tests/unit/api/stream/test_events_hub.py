@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contracts.statuses import Status
 from services.api.access.caller import LOCAL_USER, Caller
 from services.api.log.entry import MARKER_TYPE, read_entry
 from services.api.log.event_log import EventLog
@@ -276,6 +277,29 @@ def test_heartbeats_go_on_while_a_replay_waits_for_a_broker_that_is_away() -> No
         await asyncio.sleep(65)
         assert len(wire.times(b"event: heartbeat")) == 2
         assert wire.ended_at is None
+
+    on_clock(test)
+
+
+def test_an_event_concerns_nobody_but_those_who_see_it_and_their_ids_move_on_all_the_same() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        wires = [Wire() for _ in range(300)]
+        for number, wire in enumerate(wires):
+            caller = Caller(f"owner{number % 100}", sees_all=False)
+            of_some = Filter(statuses=frozenset({"failed"})) if number >= 200 else Filter()
+            hub.open(wire, StreamRequest(View(caller, of_some)))
+        event_log._append([entry(1, owner_id="owner7"), entry(2, owner_id="stranger")])
+        assert [wire for wire in wires if wire.is_behind] == [wires[7], wires[107]]
+        await asyncio.sleep(0.1)
+        assert not any(wire.is_behind for wire in wires)
+        assert [len(wire.times(b"document_processing")) for wire in wires] == [
+            int(number in (7, 107)) for number in range(300)
+        ]
+        await asyncio.sleep(7)
+        moved_on = f"id: {entry(2).position}\n\n".encode()
+        assert all(len(wire.times(moved_on)) == 1 for wire in wires)
+        event_log._append([entry(3, Status.FAILED)])  # nobody's, which everybody sees
+        assert all(wire.is_behind for wire in wires)
 
     on_clock(test)
 
