@@ -40,7 +40,7 @@ class Postings:
 
     def newest_first(self) -> Iterable[int]:
         """Return all of them, newest first."""
-        return reversed(self._cursors[self._dropped :])
+        return (self._cursors[index] for index in range(len(self._cursors) - 1, self._dropped - 1, -1))
 
     def _start(self, cursor: int) -> int:
         return bisect_left(self._cursors, cursor, self._dropped)

@@ -1,8 +1,9 @@
 """Frames joined for everybody who sees the same of the log: built once, sent as one bytes object to each."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.api.log.conflation import LAG_ENTRIES, NewestProgress
 from services.api.log.ring import Ring
 from services.api.stream.filters import View
 from services.api.stream.sse import encode_chunk, encode_entry
@@ -79,27 +80,33 @@ class Batches:
     def _build(self, ring: Ring, cursor: int) -> Batch:
         frames: list[bytes] = []
         size, sent_cursor, shows = 0, cursor, self.view.shows
-        candidates, end = self._candidates(ring, cursor)
+        candidates, end, is_lagging = self._candidates(ring, cursor)
+        newest = NewestProgress(ring, shows) if is_lagging and not self.view.every_step else None
         for candidate in candidates:
             entry = ring.entry(candidate)
-            if entry.event is not None and shows(entry.event):
-                frame = entry.encoded(encode_entry)
-                frames.append(frame)
-                sent_cursor = candidate + 1
-                size += len(frame)
-                if size >= MAX_BYTES:
-                    end = sent_cursor
-                    break
+            event = entry.event
+            if event is None or not shows(event):
+                continue
+            if newest is not None and newest.supersedes(candidate, event):
+                continue
+            frame = entry.encoded(encode_entry)
+            frames.append(frame)
+            sent_cursor = candidate + 1
+            size += len(frame)
+            if size >= MAX_BYTES:
+                end = sent_cursor
+                break
         data = b"".join(frames)
         return Batch(end, sent_cursor, data, encode_chunk(data))
 
-    def _candidates(self, ring: Ring, cursor: int) -> tuple[Iterable[int], int]:
-        """Return where to look for what comes next, ``MAX_ENTRIES`` at most, and the cursor behind that."""
+    def _candidates(self, ring: Ring, cursor: int) -> tuple[Sequence[int], int, bool]:
+        """Return where to look for what comes next, the cursor behind all that, and whether so much is a lag."""
         all_postings = self.view.postings(ring)
         if all_postings is None:
             end = min(ring.end, cursor + MAX_ENTRIES)
-            return range(cursor, end), end
+            return range(cursor, end), end, ring.end - cursor > LAG_ENTRIES
+        is_lagging = sum(postings.count_since(cursor) for postings in all_postings) > LAG_ENTRIES
         found = sorted(one for postings in all_postings for one in postings.since(cursor, MAX_ENTRIES))
         if len(found) < MAX_ENTRIES:
-            return found, ring.end
-        return found[:MAX_ENTRIES], found[MAX_ENTRIES - 1] + 1
+            return found, ring.end, is_lagging
+        return found[:MAX_ENTRIES], found[MAX_ENTRIES - 1] + 1, is_lagging

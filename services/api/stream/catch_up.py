@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from services.api.log.conflation import LAG_ENTRIES, conflated
+from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
 from services.api.log.history import Slice
 from services.api.log.position import GapReason, Position
@@ -64,18 +66,22 @@ async def _step(event_log: EventLog, subscriber: Subscriber, position: Position)
         return position
     if piece.gap:
         subscriber.write(encode_reset(piece.gap, piece.entries[0].position.before()))
-    await _write_in_slices(subscriber, _frames_of(piece, subscriber.batches))
+    is_lagging = event_log.head.offset - position.offset > LAG_ENTRIES
+    await _write_in_slices(subscriber, _frames_of(piece, subscriber.batches, is_lagging=is_lagging))
     return piece.entries[-1].position
 
 
-def _frames_of(piece: Slice, batches: Batches) -> Iterator[bytes]:
-    shows, is_shown = batches.view.shows, False
-    for entry in piece.entries:
-        is_shown = entry.event is not None and shows(entry.event)
-        if is_shown:
-            yield entry.encoded(encode_entry)
-    if not is_shown and not batches.is_total:
-        yield encode_cursor(piece.entries[-1].position)
+def _frames_of(piece: Slice, batches: Batches, *, is_lagging: bool) -> Iterator[bytes]:
+    view, end = batches.view, piece.entries[-1]
+    shown: Sequence[Entry] = ()
+    if is_lagging and not view.every_step:
+        shown = conflated(piece.entries, view.shows)
+    else:
+        shown = [entry for entry in piece.entries if entry.event is not None and view.shows(entry.event)]
+    for entry in shown:
+        yield entry.encoded(encode_entry)
+    if not batches.is_total and (not shown or shown[-1] is not end):
+        yield encode_cursor(end.position)
 
 
 async def _write_in_slices(subscriber: Subscriber, frames: Iterable[bytes]) -> None:

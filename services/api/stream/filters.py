@@ -49,10 +49,11 @@ class Filter:
 
 @dataclass(frozen=True)
 class View:
-    """The part of the log that a caller gets to see through a filter."""
+    """What a caller gets to see of the log through a filter; ``every_step`` of progress also when it lags."""
 
     caller: Caller
     filter: Filter
+    every_step: bool = False
 
     @property
     def is_total(self) -> bool:
