@@ -70,7 +70,7 @@ class _Values:
         for key, value in record.items():
             if key in flat:
                 continue
-            if depth <= 2 and isinstance(value, (dict, list)) and len(value) > 1:  # noqa: PLR2004 - chapters, as it were
+            if depth <= 2 and isinstance(value, (dict, list)) and len(value) > 1:
                 self._flow.heading(depth, key, shown=False)
             self.read(_path(name, key), value, depth + 1)
 
