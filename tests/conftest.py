@@ -25,6 +25,7 @@ from local.backing.postgres import EmbeddedPostgres
 from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
 from tests.support.npm import build_typescript_client, install_npm_clients
+from tests.support.spread import SystemOnOneWorker
 from tests.support.system import System
 from tests.support.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 
@@ -33,6 +34,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever starts the suite in the background has it ignore Ctrl-C, and so would every command that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SystemOnOneWorker | None:
+    """Spread the files as ``make test`` asks; other ways are pytest-xdist's own."""
+    return SystemOnOneWorker(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def missing(reason: str) -> NoReturn:
