@@ -164,7 +164,8 @@ class Bench:
 @contextmanager
 def bench(asked: argparse.Namespace, settings: dict[str, str] | None = None) -> Iterator[Bench]:
     """A system, and what measures it, once it is warm."""
-    with running({"AUTH_JWT_SECRET": SECRET, **(settings or {})}) as (system, processes, _):
+    defaults = {"AUTH_JWT_SECRET": SECRET, "EMBED_BATCH_CHUNKS": "32"}
+    with running({**defaults, **(settings or {})}) as (system, processes, _):
         load = Load(system, processes)
         load.seconds(*load.upload_all([load.pages(2) for _ in range(3)], "first"))
         yield Bench(load, asked)
