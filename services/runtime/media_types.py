@@ -1,5 +1,6 @@
 """Media types, told by a file's bytes. Its name is believed only among kinds of text."""
 
+import re
 from pathlib import PurePath
 
 import puremagic
@@ -44,6 +45,9 @@ HEAD_BYTES = 65_536
 _PDF_MARK_WITHIN = 1024
 """The bytes in which readers look for ``%PDF-`` (PDF Reference 1.7, implementation note 13)."""
 
+_PDF_OBJECT = re.compile(rb"(?:\s|%[^\r\n]{0,200}[\r\n]){0,20}\d{1,7} \d{1,5} obj\b")
+"""The beginning of a PDF that has lost its mark, or has a wrong one."""
+
 
 def detect(head: bytes, filename: str) -> str:
     """Return the media type of a file, told by its first bytes (``HEAD_BYTES`` of them, or all).
@@ -51,7 +55,7 @@ def detect(head: bytes, filename: str) -> str:
     An empty file is ``text/plain``: there is nothing that says otherwise. What is unknown is
     ``application/octet-stream``.
     """
-    if b"%PDF-" in head[:_PDF_MARK_WITHIN]:
+    if b"%PDF-" in head[:_PDF_MARK_WITHIN] or _PDF_OBJECT.match(head):
         return PDF
     ending = PurePath(filename.lower()).suffix
     encoding = unicode_encoding(head)
@@ -79,4 +83,5 @@ def _binary_type(head: bytes, ending: str) -> str:
     # puremagic also looks at the end of what it is given, and a head has no end.
     types = (match.mime_type for match in matches if match.offset >= 0 and len(match.byte_match) >= 2)
     known = (kind for kind in types if kind and kind not in SUPPORTED and not kind.startswith("text/"))
-    return next(known, UNKNOWN)
+    found = next(known, UNKNOWN)
+    return PDF if found == UNKNOWN and b"%PDF-" in head else found

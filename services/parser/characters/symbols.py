@@ -23,8 +23,3 @@ SHOWN = {
 def as_read(text: str) -> str:
     """Return a text with the signs of symbol fonts as a reader sees them."""
     return text.translate(SHOWN)
-
-
-def is_private(char: str) -> bool:
-    """Return whether a character means nothing outside of its font."""
-    return "\ue000" <= char <= "\uf8ff" or char >= "\U000f0000"

@@ -204,7 +204,7 @@ def test_what_one_engine_raised_before_the_other_read_the_page_is_counted(
 def test_a_bug_in_what_mends_a_page_costs_no_page_in_silence(
     parse: Parse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pdf, "mend_page", broken)
+    monkeypatch.setattr(pdf, "mend_lines", broken)
     with pytest.raises(AttributeError):
         parse(documents.pdf("One"))
 

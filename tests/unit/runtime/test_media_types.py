@@ -36,6 +36,9 @@ def archive(**members: str) -> bytes:
     [
         (documents.pdf("Text"), "a.txt", PDF),
         (b"junk " * 200 + documents.pdf("Text"), "a", PDF),
+        (documents.pdf("Text").partition(b"\n")[2], "a", PDF),
+        (b"%1.4\n" + documents.pdf("Text").partition(b"\n")[2], "a", PDF),
+        (bytes(5000) + documents.pdf("Text"), "a", PDF),
         (b"<!DOCTYPE html><title>x</title>", "a.txt", HTML),
         (b"\xef\xbb\xbf\n<!-- made by hand -->\n<HTML>", "a.md", HTML),
         (b"<p>A fragment.</p>", "fragment", HTML),

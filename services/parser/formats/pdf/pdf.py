@@ -6,17 +6,20 @@ Nothing that a file says about itself is believed, and a page that fails costs o
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from contracts.failures import DocumentFailed, FailureCode
 from services.parser.formats.pdf.outline import Outline
+from services.parser.formats.pdf.pages import Pages, first_answer
 from services.parser.formats.pdf.pdf_engine import EncryptedError, PdfEngine, PdfLibrary
 from services.parser.formats.pdf.pdfium_engine import PdfiumEngine
 from services.parser.formats.pdf.pypdf_engine import PypdfEngine
+from services.parser.formats.pdf.repair import mended
+from services.parser.formats.pdf.repeated_lines import without_repeated
+from services.parser.formats.pdf.xfa import form_text, is_shell, unreadable_form
 from services.parser.formats.reading import MAX_PAGES, PdfEngineName, Reading, refuse_excess, timed_out
 from services.parser.formats.swallowed_errors import SwallowedErrors
 from services.parser.limits.limited_engine import LimitedEngine
-from services.parser.normalization import has_text, join_lines, mend_page, tidy_prose
+from services.parser.normalization import clean_page, has_text, join_lines, mend_lines, tidy_prose, words_of
 from services.parser.parsed_document import Block, Content
 
 _MAX_METADATA = 1000
@@ -31,8 +34,6 @@ _ENGINES: Mapping[PdfEngineName, Sequence[type[PdfLibrary]]] = {
 }
 """In the order in which they are asked for a page's text."""
 
-T = TypeVar("T")
-
 
 def read(path: Path, reading: Reading) -> Content:
     """Read a PDF; raises DocumentFailed, as ``internal`` where an engine is broken and not the file."""
@@ -40,28 +41,59 @@ def read(path: Path, reading: Reading) -> Content:
     try:
         return _read(path, kinds, reading)
     except DocumentFailed as failure:
-        if failure.code is FailureCode.CORRUPT:
-            _refuse_broken(kinds)
-        raise
+        if failure.code is not FailureCode.CORRUPT:
+            raise
+        _refuse_broken(kinds)
+        repaired = mended(path, reading.swallowed)
+        if repaired is None:
+            raise
+        damage = failure
+    try:
+        return _read(repaired, kinds, reading)
+    except DocumentFailed:
+        raise damage from None  # and not that what is left of it has no text
 
 
-def _read(path: Path, kinds: Sequence[type[PdfLibrary]], reading: Reading) -> Content:
+def _read(source: Path | bytes, kinds: Sequence[type[PdfLibrary]], reading: Reading) -> Content:
     swallowed = reading.swallowed
     with ExitStack() as stack:
-        engines = _open(path, kinds, reading)
+        engines = _open(source, kinds, reading)
         for engine in engines:
             stack.callback(_close, engine, swallowed)
         pages = Pages(engines, reading)
+        if (form := _form(engines, reading)) is not None:
+            return form
         if pages.count > MAX_PAGES:
             raise DocumentFailed(FailureCode.TOO_LARGE, f"The PDF has more than {MAX_PAGES:,} pages.")
         # pypdf first, which knows the structure; chunks without headings are better than none.
-        outline = _first_answer(engines[::-1], lambda engine: engine.outline(), swallowed)
+        outline = first_answer(engines[::-1], lambda engine: engine.outline(), swallowed)
         reading.on_page(0, pages.count)
         blocks = tuple(_blocks(pages, Outline(outline or ()), reading))
         if not blocks:
             raise _nothing(pages, reading, damaged=len(engines) < len(kinds))
-        metadata = _first_answer(engines[::-1], lambda engine: engine.metadata(), swallowed)
-        return Content(blocks, pages.count, tuple(pages.failed), metadata=_tidy_metadata(metadata or {}))
+        metadata = first_answer(engines[::-1], lambda engine: engine.metadata(), swallowed)
+        return Content(
+            blocks,
+            pages.count,
+            tuple(pages.failed),
+            tuple(pages.garbled),
+            _tidy_metadata(metadata or {}),
+        )
+
+
+def _form(engines: Iterable[PdfEngine], reading: Reading) -> Content | None:
+    """The content of a form of XML, whose pages are a shell; raises DocumentFailed when it has none."""
+    pdfium = next((engine for engine in engines if isinstance(engine, PdfiumEngine)), None)
+    packets = first_answer([pdfium], PdfiumEngine.form, reading.swallowed) if pdfium else None
+    first_page = first_answer([pdfium], lambda engine: engine.text(0), reading.swallowed) if packets else None
+    if pdfium is None or not packets or not is_shell(first_page or ""):
+        return None
+    text = first_answer([packets], form_text, reading.swallowed)
+    if not text or not has_text(text):
+        raise unreadable_form()
+    return Content(
+        (Block(text, 1),), page_count=pdfium.page_count, metadata=_tidy_metadata(pdfium.metadata())
+    )
 
 
 def _refuse_broken(kinds: Iterable[type[PdfLibrary]]) -> None:
@@ -83,68 +115,14 @@ def _refuse_broken(kinds: Iterable[type[PdfLibrary]]) -> None:
             ) from error
 
 
-def _first_answer(
-    engines: Iterable[PdfEngine], question: Callable[[PdfEngine], T], swallowed: SwallowedErrors
-) -> T | None:
-    """The answer of the first engine that does not raise; None when all do."""
-    for engine in engines:
-        with swallowed:
-            return question(engine)
-    return None
-
-
-class Pages:
-    """The pages of a PDF, each read by the first engine that can."""
-
-    def __init__(self, engines: list[PdfEngine], reading: Reading) -> None:
-        """Engines in the order in which they are asked for text; at least one."""
-        self._engines = engines
-        self._reading = reading
-        self.count = engines[0].page_count
-        self.failed: list[int] = []
-        if len({engine.page_count for engine in engines}) > 1:
-            self._settle_count()
-        elif isinstance(engines[0], PdfiumEngine) and len(engines) == 1:
-            self.count = _existing(engines[0])
-
-    def _settle_count(self) -> None:
-        """Settle the count where engines disagree: one declares pages that aren't there, or one lost pages."""
-        pdfium = next(engine for engine in self._engines if isinstance(engine, PdfiumEngine))
-        walked = next(engine for engine in self._engines if engine is not pdfium).page_count
-        real = _existing(pdfium)
-        self.count = max(walked, real)
-        if real > walked:
-            # Its pages have other numbers than those of pypdf.
-            self._engines = [pdfium]
-
-    def texts(self) -> Iterator[str]:
-        """The text of each page; of one that failed, nothing, and its number is in ``failed``."""
-        for page in range(self.count):
-            text = self._text(page)
-            if text is None:
-                self.failed.append(page + 1)
-            yield mend_page(text or "")
-
-    def _text(self, page: int) -> str | None:
-        number = page + 1
-        if self._reading.last_page is not None and number > self._reading.last_page:
-            return None
-        engines = [
-            engine
-            for engine in self._engines
-            if number != self._reading.avoided_page or not isinstance(engine, PdfiumEngine)
-        ]
-        return _first_answer(engines, lambda engine: engine.text(page), self._reading.swallowed)
-
-
-def _open(path: Path, kinds: Iterable[type[PdfLibrary]], reading: Reading) -> list[PdfEngine]:
+def _open(source: Path | bytes, kinds: Iterable[type[PdfLibrary]], reading: Reading) -> list[PdfEngine]:
     """Open a file with each engine that can; raises DocumentFailed when none can."""
     engines: list[PdfEngine] = []
     encrypted = False
     for kind in kinds:
         with reading.swallowed:
             try:
-                engine = _opening(kind, reading)(path)
+                engine = _opening(kind, reading)(source)
             except EncryptedError:
                 encrypted = True
                 continue
@@ -159,7 +137,7 @@ def _open(path: Path, kinds: Iterable[type[PdfLibrary]], reading: Reading) -> li
     raise DocumentFailed(FailureCode.CORRUPT, "The file is damaged: it can't be read as a PDF.")
 
 
-def _opening(kind: type[PdfLibrary], reading: Reading) -> Callable[[Path], PdfEngine]:
+def _opening(kind: type[PdfLibrary], reading: Reading) -> Callable[[Path | bytes], PdfEngine]:
     """PDFium can't be interrupted: the sandbox kills the child where that hangs."""
     if issubclass(kind, PdfiumEngine):
         return kind.open
@@ -171,23 +149,22 @@ def _close(engine: PdfEngine, swallowed: SwallowedErrors) -> None:
         engine.close()
 
 
-def _existing(pdfium: PdfiumEngine) -> int:
-    """Count the declared pages up to the last one that is there."""
-    declared = min(pdfium.page_count, MAX_PAGES + 1)
-    if pdfium.has_page(declared - 1):
-        return declared
-    last = max((page for page in range(declared) if pdfium.has_page(page)), default=None)
-    return declared if last is None else last + 1
-
-
 def _blocks(pages: Pages, outline: Outline, reading: Reading) -> Iterator[Block]:
+    texts = without_repeated(list(_cleaned(pages, reading)))
+    words = words_of(texts)
+    for number, text in enumerate(texts, start=1):
+        reading.get_on()
+        for headings, part in outline.divide(number - 1, mend_lines(text, words)):
+            if has_text(part):
+                yield Block(join_lines(part), number, headings)
+
+
+def _cleaned(pages: Pages, reading: Reading) -> Iterator[str]:
     characters = 0
     for number, text in enumerate(pages.texts(), start=1):
         characters += len(text)
         refuse_excess(characters)
-        for headings, part in outline.divide(number - 1, text):
-            if has_text(part):
-                yield Block(join_lines(part), number, headings)
+        yield clean_page(text)
         reading.on_page(number, pages.count)
 
 

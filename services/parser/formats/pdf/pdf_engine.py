@@ -69,6 +69,6 @@ class PdfLibrary(PdfEngine, Protocol):
     """An engine that opens files by itself."""
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a file, with the empty password if it is encrypted; raises EncryptedError."""
+    def open(cls, source: Path | bytes) -> Self:
+        """Open a file or its bytes, with the empty password if it is encrypted; raises EncryptedError."""
         ...

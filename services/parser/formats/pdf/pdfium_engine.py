@@ -1,6 +1,7 @@
 """PDFium: fast, and reads the text of most pages best. It aborts its process on some hostile files."""
 
 from contextlib import closing
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -8,6 +9,8 @@ from typing import Self
 import pypdfium2
 import pypdfium2.raw
 
+from services.parser.formats.pdf.filled_in import with_filled_in, xfa_packets
+from services.parser.formats.pdf.ligatures import with_ligatures
 from services.parser.formats.pdf.pdf_engine import (
     MAX_OUTLINE_DEPTH,
     MAX_OUTLINE_ENTRIES,
@@ -16,6 +19,7 @@ from services.parser.formats.pdf.pdf_engine import (
     OutlineEntry,
     placed,
 )
+from services.parser.formats.pdf.reading_order import in_reading_order
 
 _METADATA = ("Title", "Author", "Subject", "Keywords")
 
@@ -25,13 +29,15 @@ class PdfiumEngine:
 
     def __init__(self, document: pypdfium2.PdfDocument) -> None:
         self._document = document
+        if document.get_formtype() != pypdfium2.raw.FORMTYPE_NONE:
+            document.init_forms()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, source: Path | bytes) -> Self:
         """Open a file; raises EncryptedError or pypdfium2.PdfiumError."""
         # An open file and not its path, which pypdfium2 resolves: a copy that was never named has only a
         # path under /proc, and what that resolves to does not exist.
-        file = path.open("rb")
+        file = BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         try:
             return cls(pypdfium2.PdfDocument(file, autoclose=True))
         except pypdfium2.PdfiumError as error:
@@ -46,9 +52,14 @@ class PdfiumEngine:
         return len(self._document)
 
     def text(self, page: int) -> str:
-        """The text of a page; raises pypdfium2.PdfiumError when there is no such page."""
+        """The text of a page, with what was filled in; raises pypdfium2.PdfiumError when there is no such page."""
         with closing(self._document[page]) as opened, closing(opened.get_textpage()) as text:
-            return str(text.get_text_range())
+            shown = with_ligatures(text, str(text.get_text_range()))
+            return with_filled_in(opened, text, in_reading_order(text, shown))
+
+    def form(self) -> dict[str, bytes]:
+        """The packets of a form that is made of XML, by their names."""
+        return xfa_packets(self._document)
 
     def has_page(self, page: int) -> bool:
         """Return whether a page that is declared is there."""

@@ -1,6 +1,7 @@
 """pypdf: knows a PDF's structure, and raises where PDFium would abort. Slower, and may lose spaces."""
 
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -30,10 +31,10 @@ class PypdfEngine:
         self._page_count = len(reader.pages)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, source: Path | bytes) -> Self:
         """Open a file and walk its page tree; raises EncryptedError, or what the file makes pypdf raise."""
         try:
-            return cls(pypdf.PdfReader(path))
+            return cls(pypdf.PdfReader(BytesIO(source) if isinstance(source, bytes) else source))
         except (FileNotDecryptedError, DependencyError, NotImplementedError) as error:
             # pypdf has no name for a security handler that it doesn't know (certificates).
             raise EncryptedError from error
