@@ -16,6 +16,7 @@ from services.api.access.tickets import Tickets, run_ticket_expiry
 from services.api.access.tokens import create_tokens
 from services.api.api_settings import ApiSettings
 from services.api.documents.admission import Admission
+from services.api.documents.cancellation import Cancellation
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
 from services.api.http.access_middleware import AccessMiddleware
@@ -100,6 +101,7 @@ def create_parts(settings: ApiSettings) -> Parts:
             engine, objects, reporter, Admission(watch), disk, settings.upload_seconds, turns.shares
         ),
         turns=turns,
+        cancellation=Cancellation(engine, reporter),
         deletion=Deletion(engine, objects, publisher),
         webhook=Webhook(engine, publisher, Receipts(engine), disk),
         query_embedder=_query_embedder(settings, watch),

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.caller import Access
 from services.api.api_settings import ApiSettings
+from services.api.documents.cancellation import Cancellation
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import Uploads
 from services.api.http.rates import Rates
@@ -44,6 +45,7 @@ class Parts:
     objects: ObjectStore
     uploads: Uploads
     turns: Turns
+    cancellation: Cancellation
     deletion: Deletion
     webhook: Webhook
     query_embedder: QueryEmbedder

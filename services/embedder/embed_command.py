@@ -16,6 +16,7 @@ from contracts.statuses import Status
 from services.embedder.batcher import Batcher
 from services.embedder.embedding_model import EmbeddingModel, Vectors
 from services.lifecycle.attempt_statements import remove_older_attempts
+from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.batch_statements import (
     begin_batch,
     read_progress,
@@ -75,7 +76,10 @@ class EmbedCommandHandler:
                 return
             connection, attempt = resolved
             batch = await self._begin(connection, attempt, command)
-        vectors = await self._embed(batch) if batch is not None else {}
+        vectors = {}
+        if batch is not None:
+            # What waits for the model goes with the document: the batcher drops the rows of who was cancelled.
+            vectors = await while_wanted(self.engine, attempt, self._embed(batch))
         # One at a time: the attempt's row is written, and then perhaps the document's.
         async with locked_attempt(self.engine, *attempt.key, lock=Lock.WRITING) as (connection, _):
             stored = None

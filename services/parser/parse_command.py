@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
 from faststream.rabbit.message import RabbitMessage
@@ -33,7 +35,7 @@ from services.parser.sandbox import Sandbox
 from services.runtime.database.engine import autocommit
 from services.runtime.errors import Superseded
 from services.runtime.object_store import ObjectStore
-from services.search_terms.indexing import indexed
+from services.search_terms.indexing import IndexedDocument, indexed
 from services.search_terms.passages import names_of_document
 
 
@@ -85,15 +87,10 @@ class ParseCommandHandler:
         """Return True when there are chunks now; False when the document failed, and was reported so."""
         started_at = datetime.now(UTC)
         try:
-            parsed = await while_wanted(self.engine, attempt, self._read_chunks(attempt))
+            parsed, terms = await while_wanted(self.engine, attempt, self._read_and_index(attempt))
         except DocumentFailed as failure:
             await self._fail(attempt, failure)
             return False
-        names = names_of_document(parsed.metadata.get("title"), attempt.filename)
-        # In a thread: a book has words for a second.
-        terms = await asyncio.to_thread(
-            indexed, parsed.chunks, names, attempt.owner_id, _language(parsed.metadata)
-        )
         # One statement, which looks by itself whether the attempt is still the current one.
         async with autocommit(self.engine).connect() as connection:
             is_current = await store_parsed(
@@ -109,6 +106,20 @@ class ParseCommandHandler:
         if not is_current:
             raise Superseded(f"{attempt.document_id} attempt {attempt.attempt}")
         return True
+
+    async def _read_and_index(self, attempt: DocumentAttempt) -> tuple[ParsedDocument, IndexedDocument]:
+        parsed = await self._read_chunks(attempt)
+        names = names_of_document(parsed.metadata.get("title"), attempt.filename)
+        is_abandoned = threading.Event()
+        try:
+            # In a thread, which can only be asked to stop: a book has words for a second.
+            index = partial(
+                indexed, parsed.chunks, names, attempt.owner_id, _language(parsed.metadata),
+                is_abandoned=is_abandoned.is_set,
+            )  # fmt: skip
+            return parsed, await asyncio.to_thread(index)
+        finally:
+            is_abandoned.set()
 
     async def _read_chunks(self, attempt: DocumentAttempt) -> ParsedDocument:
         try:

@@ -1,7 +1,8 @@
 """From a document's chunks to what is stored so that their words are found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from services.search_terms.bm25 import passage_weights
 from services.search_terms.dimensions import owner_dimension, sparsevec
@@ -33,14 +34,21 @@ class IndexedDocument:
 
 
 def indexed(
-    chunks: Sequence[ChunkText], names: Sequence[str], owner_id: str | None, declared: str | None = None
+    chunks: Sequence[ChunkText],
+    names: Sequence[str],
+    owner_id: str | None,
+    declared: str | None = None,
+    *,
+    is_abandoned: Callable[[], bool] = lambda: False,
 ) -> IndexedDocument:
     """Make what is stored of a document with these names; some milliseconds for each 10,000 characters.
 
-    ``declared`` is the language that it says it is in, which counts where its text doesn't tell.
+    ``declared`` is the language that it says it is in, which counts where its text doesn't tell. Ends early, with
+    passages missing, when ``is_abandoned`` says that nobody waits for it any more.
     """
     language = language_of([chunk.text for chunk in chunks]) or declared
-    return IndexedDocument(language, tuple(_indexed(passages(chunks, names), language, owner_id)))
+    wanted = takewhile(lambda _: not is_abandoned(), passages(chunks, names))
+    return IndexedDocument(language, tuple(_indexed(wanted, language, owner_id)))
 
 
 def _indexed(

@@ -19,7 +19,7 @@ from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.intake import resolved_command
-from services.lifecycle.outcome import record_failure
+from services.lifecycle.outcome import cancel, record_failure
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
 from services.runtime.database.tables import documents
@@ -160,3 +160,25 @@ async def test_a_command_by_hand_or_a_brokers_dead_letter_moved_back_after_the_e
     async with resolved_command(engine, reporter, command, Delivery(raw)) as resolved:
         assert resolved is None
     assert recorder.published == ["document_processing", "document_processing", "ParseDocument"]
+
+
+async def test_a_cancelled_attempt_ends_once_and_its_further_commands_ask_the_database_nothing(
+    engine: AsyncEngine,
+) -> None:
+    recorder = Recorder()
+    reporter = StatusReporter(recorder, "api")
+    work = asyncio.create_task(while_wanted(engine, DOCUMENT, asyncio.sleep(60)))
+    first, second = await asyncio.gather(*(cancel(engine, reporter, "document") for _ in range(2)))
+    assert {first.is_done, second.is_done} == {False, True}
+    async with asyncio.timeout(1):
+        with pytest.raises(Superseded):
+            await work
+    command = ParseDocument(document_id="document", attempt=1)
+    ours = Delivery(Raw(app_id="stagecast.api"))
+    async with resolved_command(engine, reporter, command, ours) as resolved:
+        assert resolved is None
+    assert recorder.published == ["document_processing"]  # the delivery has published what nobody did before
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE documents CASCADE"))
+    async with resolved_command(engine, reporter, command, ours) as resolved:
+        assert resolved is None

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.caller import Access
+from services.api.documents.cancellation import Cancellation
 from services.api.documents.deletion import Deletion
 from services.api.documents.multipart import IncomingFile
 from services.api.documents.uploads import Uploads
@@ -36,6 +37,7 @@ async def _incoming_file(request: Request) -> IncomingFile:
 
 
 AccessDep = Annotated[Access, _provided(lambda parts: parts.access)]
+CancellationDep = Annotated[Cancellation, _provided(lambda parts: parts.cancellation)]
 DeadLettersDep = Annotated[DeadLetterQueues, _provided(lambda parts: parts.dead_letters)]
 DeletionDep = Annotated[Deletion, _provided(lambda parts: parts.deletion)]
 EngineDep = Annotated[AsyncEngine, _provided(lambda parts: parts.engine)]

@@ -15,6 +15,7 @@ from services.api.documents.views import ChunkPage, DocumentPage, DocumentView, 
 from services.api.openapi import FILE_BODY, ORIGINAL
 from services.api.refusals import Conflict
 from services.api.routes.dependencies import (
+    CancellationDep,
     DeletionDep,
     EngineDep,
     FileDep,
@@ -132,11 +133,28 @@ async def retry(
     return await read_document(engine, who, document_id)
 
 
+@router.post("/documents/{document_id}/cancel", status_code=202)
+async def cancel(
+    who: AnyCaller,
+    cancellation: CancellationDep,
+    projector: ProjectorDep,
+    engine: EngineDep,
+    document_id: str,
+) -> DocumentWithPosition:
+    """Stop processing a document: it ends as ``failed`` with ``cancelled``, and can be retried."""
+    await projector.catch_up()
+    found = await read_document(engine, who, document_id)
+    if found.sha256 is None:
+        raise Conflict("Only its producer can end this document.")
+    await cancellation.cancel(document_id)
+    return await read_document(engine, who, document_id)
+
+
 @router.delete("/documents/{document_id}", status_code=204)
 async def delete(
     who: AnyCaller, deletion: DeletionDep, projector: ProjectorDep, document_id: str
 ) -> Response:
-    """Delete a document and everything made from it; work under way for it stops at its next step."""
+    """Delete a document and everything made from it; work under way for it stops within a second."""
     await projector.catch_up()
     await deletion.delete(who, document_id)
     return Response(status_code=204)
