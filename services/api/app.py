@@ -27,6 +27,8 @@ from services.api.http.rates import Rates
 from services.api.http.request_middleware import RequestMiddleware
 from services.api.log.event_log import EventLog
 from services.api.openapi import Api
+from services.api.operations.document_steps import DocumentSteps
+from services.api.operations.operation_runner import OperationRunner
 from services.api.parts import Parts
 from services.api.pipeline.outlook import Outlook
 from services.api.pipeline.overview import PipelineOverview
@@ -38,6 +40,7 @@ from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
 from services.api.recovery.turns import Turns
 from services.api.routes import (
+    bulk_routes,
     dead_letter_routes,
     document_routes,
     event_routes,
@@ -148,6 +151,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     for routes in (
         event_routes,
         document_routes,
+        bulk_routes,
         dead_letter_routes,
         pipeline_routes,
         ticket_routes,
@@ -199,6 +203,11 @@ def _sweeper(parts: Parts) -> Sweeper:
     )
 
 
+def _operations(parts: Parts) -> OperationRunner:
+    steps = DocumentSteps(parts.uploads, parts.deletion, parts.reporter)
+    return OperationRunner(parts.engine, parts.publisher, steps)
+
+
 async def _await_opening(parts: Parts) -> None:
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -225,6 +234,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         supervise(asyncio.create_task(parts.watch.queues.run(), name="queue watch")),
         supervise(asyncio.create_task(parts.disk.run(), name="disk")),
         supervise(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
+        supervise(asyncio.create_task(_operations(parts).run(), name="operations")),
     ]
     try:
         await _await_opening(parts)

@@ -51,6 +51,16 @@ class Caller:
         """Return ``may_see`` as a condition on documents."""
         return true() if self.sees_all else visible_to(self.owner_id)
 
+    def visible_parts(self) -> list[ColumnElement[bool]]:
+        """Return conditions of which one is met by what is shown, none by the same document as another.
+
+        Each can be answered from an index in any order, which one condition of two owners can't.
+        """
+        if self.sees_all:
+            return [true()]
+        nobodys = documents.c.owner_id.is_(None)
+        return [nobodys] if self.owner_id is None else [documents.c.owner_id == self.owner_id, nobodys]
+
 
 def visible_to(owner_id: str | ColumnElement[str] | None) -> ColumnElement[bool]:
     """Return the condition that documents are an owner's or nobody's."""

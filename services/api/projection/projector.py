@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from contracts.events import OperationProgress
 from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
@@ -172,7 +173,8 @@ async def apply(
 
 
 async def _apply_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-    rows = await read_rows(connection, sorted({one.event.document_id for one in entries if one.event}))
+    spoken_of = {one.event.document_id for one in entries if one.event} - {OperationProgress.document_id}
+    rows = await read_rows(connection, sorted(spoken_of))
     current_attempts = {document_id: row.attempt for document_id, row in rows.items() if row.is_uploaded}
     after = replay_states(
         {document_id: row.state for document_id, row in rows.items()}, current_attempts, entries

@@ -18,6 +18,7 @@ from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
+from services.api.operations.operation_statements import forget_operations
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.outdated_terms import update_outdated_terms
 from services.api.recovery.stalled import resend_stalled
@@ -83,6 +84,7 @@ class Sweeper:
                 self.forget_uploads,
                 self.drop_old_receipts,
                 self.forget_owners,
+                self.forget_operations,
                 self.remove_vectors,
                 self.take_over_embeddings,
                 self.update_terms,
@@ -169,6 +171,11 @@ class Sweeper:
         """Forget the owners of documents that were deleted long ago."""
         async with self.engine.begin() as connection:
             await connection.execute(forget_old_notes())
+
+    async def forget_operations(self) -> None:
+        """Forget bulk calls that ended long ago."""
+        async with self.engine.begin() as connection:
+            await forget_operations(connection)
 
     async def remove_vectors(self) -> int:
         """Remove the vectors that no chunk points to any more; return how many notes of such were looked at."""

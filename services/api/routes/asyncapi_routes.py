@@ -15,7 +15,7 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import stages, topology
 from contracts.commands import EmbedQuery, QueryEmbedding, StageCommand
-from contracts.events import DocumentDeleted, StatusEvent
+from contracts.events import DocumentDeleted, OperationProgress, StatusEvent
 from contracts.lanes import Lane
 from services.api.api_settings import ApiSettings
 from services.runtime.messaging.broker import passive_exchange, passive_queue
@@ -127,6 +127,11 @@ def describe_queues(rabbitmq_url: str) -> RabbitBroker:
     broker.publisher(
         exchange=passive_exchange(topology.EVENTS), routing_key="api.deleted", schema=DocumentDeleted,
         title="Deletions", description="A document and all that was made of it is gone; in the same stream.",
+    )  # fmt: skip
+
+    broker.publisher(
+        exchange=passive_exchange(topology.EVENTS), routing_key="api.operation", schema=OperationProgress,
+        title="Operations", description="How far a bulk call has come; in the same stream.",
     )  # fmt: skip
 
     for spec in stages.STAGES:

@@ -12,6 +12,7 @@ from services.api.documents.deletion import Deletion
 from services.api.documents.multipart import IncomingFile
 from services.api.documents.uploads import Uploads
 from services.api.http.rates import Rates
+from services.api.operations.bulk_calls import BulkCalls
 from services.api.parts import Parts
 from services.api.pipeline.outlook import Outlook
 from services.api.pipeline.overview import PipelineOverview
@@ -37,6 +38,7 @@ async def _incoming_file(request: Request) -> IncomingFile:
 
 
 AccessDep = Annotated[Access, _provided(lambda parts: parts.access)]
+BulkCallsDep = Annotated[BulkCalls, _provided(lambda parts: BulkCalls(parts.engine, parts.disk))]
 CancellationDep = Annotated[Cancellation, _provided(lambda parts: parts.cancellation)]
 DeadLettersDep = Annotated[DeadLetterQueues, _provided(lambda parts: parts.dead_letters)]
 DeletionDep = Annotated[Deletion, _provided(lambda parts: parts.deletion)]

@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.lanes import Priority
-from contracts.statuses import Status
 from contracts.wire import MAX_INTEGER
 from services.api.access.caller import AnyCaller
-from services.api.documents.catalog import list_chunks, list_documents, read_document
+from services.api.documents.catalog import ListRequest, list_chunks, list_documents, read_document
 from services.api.documents.original import original_response, read_original
 from services.api.documents.uploads import DocumentBusy
 from services.api.documents.views import ChunkPage, DocumentPage, DocumentView, DocumentWithPosition
@@ -70,21 +69,11 @@ async def documents(
     projector: ProjectorDep,
     engine: EngineDep,
     outlook: OutlookDep,
-    status: Annotated[list[Status] | None, Query()] = None,
-    file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: str | None = None,
+    wanted: Annotated[ListRequest, Query()],
 ) -> DocumentPage:
-    """The newest documents first."""
+    """The documents that the filter chooses, the newest first unless ``sort`` says otherwise."""
     await projector.catch_up()
-    page = await list_documents(
-        engine,
-        who,
-        statuses=status or (),
-        file_types=file_type or (),
-        limit=limit,
-        cursor=cursor,
-    )
+    page = await list_documents(engine, who, wanted)
     return page.model_copy(update={"items": await outlook.complete(*page.items)})
 
 

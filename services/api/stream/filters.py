@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.events import DocumentDeleted, LogEvent, StatusEvent
+from contracts.events import LogEvent, StatusEvent
 from services.api.access.caller import Caller
 from services.api.documents.file_types import has_file_type
 from services.api.log.ring import Ring
@@ -24,10 +24,13 @@ class Filter:
     sources: frozenset[str] = frozenset()
 
     def wants(self, event: LogEvent) -> bool:
-        """Return whether an event passes every part. A deletion has neither status nor type: only its id counts."""
+        """Return whether an event passes every part.
+
+        A deletion has neither status nor type: only its id counts. An operation is of no document.
+        """
         if self.document_ids and event.document_id not in self.document_ids:
             return False
-        if isinstance(event, DocumentDeleted):
+        if not isinstance(event, StatusEvent):
             return True
         return (
             (not self.statuses or event.status.value in self.statuses)

@@ -16,7 +16,7 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import stages, topology
 from contracts.commands import StageCommand
-from contracts.events import LogEvent
+from contracts.events import LogEvent, OperationProgress
 from contracts.lanes import Lane
 from services.runtime.errors import BROKER_ERRORS, Unavailable
 from services.runtime.messaging.broker import passive_exchange
@@ -58,7 +58,7 @@ class Publisher:
     async def event(self, event: LogEvent) -> None:
         """Append an event to the log."""
         await self._publish(
-            topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, event.document_id
+            topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, _subject(event)
         )
 
     async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
@@ -141,6 +141,10 @@ class Publisher:
         except TimeoutError as error:
             raise Unavailable("broker", reason) from error
         raise Unavailable("broker", reason)
+
+
+def _subject(event: LogEvent) -> str:
+    return event.operation_id if isinstance(event, OperationProgress) else event.document_id
 
 
 def _is_refused(error: BaseException) -> bool:
