@@ -1,10 +1,7 @@
 """The ``stagecast`` command: what can be asked of it."""
 
-import asyncio
 import json
 import os
-import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +17,10 @@ from cli.commands.search import Mode
 from cli.commands.search import search as search_documents
 from cli.commands.upload import upload as upload_files
 from cli.commands.watch import watch as watch_stream
-from cli.output import print_error
+from cli.document_commands import documents
 from cli.report import report
+from cli.running import LOCAL, Token, Url, end_with, run
 from contracts.statuses import Status
-from stagecast_client import StagecastError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,10 +28,8 @@ app = typer.Typer(
     help="Upload documents to Stagecast, watch them go through the stages, and search them.",
 )
 
-Url = Annotated[str, typer.Option("--url", envvar="STAGECAST_URL", help="Where Stagecast is.")]
-Token = Annotated[
-    str | None, typer.Option("--token", envvar="STAGECAST_TOKEN", help="Sent as Authorization: Bearer.")
-]
+app.add_typer(documents, name="documents")
+
 Key = Annotated[
     str | None,
     typer.Option("--key", envvar="STAGECAST_WEBHOOK_KEY", help="Of the webhook; else from INTERNAL_API_KEY."),
@@ -42,8 +37,6 @@ Key = Annotated[
 Documents = Annotated[
     list[str] | None, typer.Option("--document", metavar="ID", help="Only this document; may be repeated.")
 ]
-
-LOCAL = "http://127.0.0.1:3000"
 
 
 @app.command()
@@ -56,17 +49,17 @@ def upload(
 ) -> None:
     """Upload files and follow each through its stages; status 1 if one fails."""
 
-    async def run(api: Api) -> int:
+    async def send(api: Api) -> int:
         with report() as shown:
             return await upload_files(api, files, force, wait, shown)
 
-    _run(url, token, run)
+    run(url, token, send)
 
 
 @app.command()
 def watch(document: Documents = None, url: Url = LOCAL, token: Token = None) -> None:
     """Print the live event stream until Ctrl-C."""
-    _run(url, token, lambda api: watch_stream(api, document or []))
+    run(url, token, lambda api: watch_stream(api, document or []))
 
 
 @app.command()
@@ -81,7 +74,7 @@ def search(
     token: Token = None,
 ) -> None:
     """Search the embedded documents."""
-    _run(url, token, lambda api: search_documents(api, text, limit, document or [], mode))
+    run(url, token, lambda api: search_documents(api, text, limit, document or [], mode))
 
 
 @app.command()
@@ -96,7 +89,7 @@ def notify(
 ) -> None:
     """Report a document's status through the webhook."""
     details = None if metadata is None else _json_object(metadata)
-    _run(url, token, lambda api: post_status(api, _webhook_key(key), document, status, message, details))
+    run(url, token, lambda api: post_status(api, _webhook_key(key), document, status, message, details))
 
 
 @app.command()
@@ -115,13 +108,13 @@ def audit(
 
     Reads DATABASE_URL, RABBITMQ_URL, STORAGE_URL and DATA_DIR, as the services do.
     """
-    _end_with(compare(tolerance))
+    end_with(compare(tolerance))
 
 
 @app.command()
 def doctor(key: Key = None, url: Url = LOCAL, token: Token = None) -> None:
     """Try health, events, the webhook and an upload end to end, and say what is wrong."""
-    _run(url, token, lambda api: try_everything(api, _webhook_key(key)))
+    run(url, token, lambda api: try_everything(api, _webhook_key(key)))
 
 
 def _webhook_key(given: str | None) -> str | None:
@@ -136,29 +129,6 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise typer.BadParameter("--metadata is not a JSON object")
     return value
-
-
-def _run(url: str, token: str | None, command: Callable[[Api], Awaitable[int]]) -> None:
-    async def run() -> int:
-        async with Api(url, token) as api:
-            return await command(api)
-
-    _end_with(run())
-
-
-def _end_with(command: Coroutine[Any, Any, int]) -> None:
-    try:
-        status = asyncio.run(command)
-    except StagecastError as failure:
-        print_error(str(failure))
-        status = 1
-    except KeyboardInterrupt:
-        status = 130
-    except BrokenPipeError:
-        # The reader of the pipe has enough; without this the interpreter complains once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 141
-    raise typer.Exit(status)
 
 
 if __name__ == "__main__":
