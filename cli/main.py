@@ -95,7 +95,7 @@ def notify(
 @app.command()
 def pipeline(url: Url = LOCAL, token: Token = None) -> None:
     """Show what waits and runs in each lane of each stage, and what lies behind; for administrators."""
-    _run(url, token, show_pipeline)
+    run(url, token, show_pipeline)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from contracts.events import DocumentDeleted, StatusEvent
+from contracts.events import DocumentDeleted, OperationProgress, StatusEvent
 from contracts.failures import FailureCode
 from contracts.statuses import Status
 from contracts.wire import Timestamp, WireModel
@@ -165,6 +165,7 @@ STREAM_EVENTS: dict[str, Any] = {
     "heartbeat": Heartbeat,
     "document_processing": DocumentProcessing,
     "document_deleted": DocumentDeleted,
+    "operation": OperationProgress,
     "reset": Reset,
     "reconnect": Reconnect,
 }

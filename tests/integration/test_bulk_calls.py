@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import StageCommand
 from contracts.events import LogEvent, OperationProgress, StatusEvent
+from contracts.lanes import Lane
 from contracts.statuses import Status
 from services.api.access.caller import LOCAL_USER, Caller
 from services.api.audit.checks import IDLE, MISCOUNTED
@@ -25,6 +26,7 @@ from services.api.operations.operation import OperationKind
 from services.api.operations.operation_runner import MOST_UNFINISHED, OperationRunner
 from services.api.refusals import Invalid
 from services.lifecycle.status_reporter import StatusReporter
+from services.lifecycle.turn_statements import Shares
 from services.runtime.database.operation_tables import operations
 from services.runtime.database.tables import documents
 from services.runtime.errors import Unavailable
@@ -53,7 +55,7 @@ class Recorder(Publisher):
             raise Unavailable("broker", "it is away")
         self.events.append(event)
 
-    async def command(self, command: StageCommand) -> None:
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
         self.commands.append(command.document_id)
 
     @property
@@ -76,7 +78,9 @@ class Bulk:
     def runner(self) -> OperationRunner:
         objects, reporter = ObjectStore(self.directory.as_uri()), StatusReporter(self.recorder, "api")
         disk = DiskReserve([], None)
-        uploads = Uploads(self.engine, objects, reporter, Admission(None), disk, 60)  # type: ignore[arg-type]  # nothing is uploaded
+        shares = Shares(large_bytes=1_000_000, owner_share=1000, owner_window=1000, bulk_window=1000)
+        admission = Admission(None)  # type: ignore[arg-type]  # nothing is uploaded
+        uploads = Uploads(self.engine, objects, reporter, admission, disk, 60, shares)
         steps = DocumentSteps(uploads, Deletion(self.engine, objects, self.recorder), reporter)
         return OperationRunner(self.engine, self.recorder, steps)
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.commands import StageCommand
 from contracts.events import LogEvent, StatusEvent
 from contracts.failures import DocumentFailed, FailureCode
+from contracts.lanes import Lane
 from contracts.statuses import TERMINAL, Status
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import Lock, locked_attempt
@@ -45,7 +46,7 @@ class Log(Publisher):
         assert isinstance(event, StatusEvent)
         self.events.append(event)
 
-    async def command(self, command: StageCommand) -> None:
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
         pass
 
 

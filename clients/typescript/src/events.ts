@@ -15,6 +15,7 @@ export type FailureCode =
   | "parser_crashed"
   | "embedder_crashed"
   | "delivery_limit"
+  | "cancelled"
   | "internal";
 
 /**
@@ -26,6 +27,7 @@ export interface StreamEvents {
   document_processing:
     ParsingStartedEvent | ParsingEvent | ParsedEvent | EmbeddingEvent | EmbeddedEvent | FailedEvent;
   document_deleted: DocumentDeleted;
+  operation: OperationProgress;
   reset: Reset;
   reconnect: Reconnect;
 }
@@ -207,6 +209,19 @@ export interface FailedMetadata {
  */
 export interface DocumentDeleted {
   documentId: string;
+  ownerId?: string | null;
+  timestamp: string;
+  [k: string]: unknown;
+}
+/**
+ * A bulk call has dealt with so many of the documents that it is for, or has ended.
+ */
+export interface OperationProgress {
+  operationId: string;
+  kind: string;
+  done: number;
+  matched: number;
+  ended: boolean;
   ownerId?: string | null;
   timestamp: string;
   [k: string]: unknown;

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+from contracts.lanes import Priority
 from services.api.access.caller import LOCAL_USER
 from services.api.documents.catalog import NoSuchDocument
 from services.api.documents.deletion import Deletion
@@ -38,10 +39,9 @@ class DocumentSteps:
             await publish_outcome(self.uploads.engine, self.reporter, item.document_id, item.attempt)
 
     async def _begin_again(self, item: Item) -> None:
-        # The one place where commands of bulk calls are sent: what tells them from those that people wait for,
-        # a lane or a priority, is to be said here.
+        # Nobody waits for these one by one, so they stand behind what somebody waits for.
         with suppress(DocumentBusy):
-            await self.uploads.begin_again(item.document_id, item.attempt)
+            await self.uploads.begin_again(item.document_id, item.attempt, Priority.BULK)
 
     async def _delete(self, item: Item) -> None:
         with suppress(NoSuchDocument):

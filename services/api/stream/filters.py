@@ -72,9 +72,9 @@ class View:
         if not self.caller.sees_all:
             return [("owner", self.caller.owner_id), ("owner", None)]
         if wanted.statuses:
-            return [("status", one) for one in wanted.statuses | {DocumentDeleted.type}]
+            return [("status", one) for one in (*wanted.statuses, None)]
         if wanted.sources:
-            return [("source", one) for one in wanted.sources | {DocumentDeleted.type}]
+            return [("source", one) for one in (*wanted.sources, None)]
         return [ANYTHING]
 
     def postings(self, ring: Ring) -> Sequence[Postings] | None:
@@ -91,13 +91,9 @@ class View:
 
 
 def keys_of(event: LogEvent) -> Iterator[Key]:
-    """Return the keys of an event. A deletion has neither status nor source, and is its own kind of both."""
+    """Return the keys of an event. A deletion and an operation have neither status nor source: None for both."""
     yield "document", event.document_id
     yield "owner", event.owner_id
-    if isinstance(event, DocumentDeleted):
-        status = source = event.type
-    else:
-        status, source = event.status.value, event.source
-    yield "status", status
-    yield "source", source
+    yield "status", event.status.value if isinstance(event, StatusEvent) else None
+    yield "source", event.source if isinstance(event, StatusEvent) else None
     yield ANYTHING

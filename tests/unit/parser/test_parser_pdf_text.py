@@ -36,8 +36,10 @@ def page(lines: Sequence[Placed], fields: Sequence[str] = (), catalog: str = "")
     objects = [
         f"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[{listed}]{catalog}>>>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R/Annots["
-        f"{listed}]>>",
+        (
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R"
+            f"/Annots[{listed}]>>"
+        ),
         f"<</Length {len(content)}>>stream\n{content}endstream",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
         *fields,
