@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy import ColumnElement, func, or_
 
 from contracts.events import OwnerId
@@ -35,6 +35,12 @@ class DocumentFilter(WireModel):
     """For administrators, and the one local user."""
     created_after: Timestamp | None = None
     created_before: Timestamp | None = None
+
+    @field_validator("status", "code", "file_type", mode="before")
+    @classmethod
+    def _as_several(cls, value: object) -> object:
+        # As in an address, where one value is written like the first of several.
+        return (value,) if isinstance(value, str) else value
 
     @property
     def is_empty(self) -> bool:
