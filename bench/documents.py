@@ -29,6 +29,8 @@ from local.backing.rabbitmq import PrivateBroker
 from tests.support.system import System
 
 NOTE_WORDS = 60
+START_SECONDS = 400.0
+"""Beside neighbours that leave little, the model alone takes minutes to load."""
 SETTLE_SECONDS = 3.0
 """After the last document: what the projector and the log still owe belongs to the documents."""
 
@@ -115,7 +117,7 @@ def running(
             "RATE_PER_USER": "1000000/minute",
             **(settings or {}),
         }
-        system.start("embedder", "api", "parser")
+        system.start("embedder", "api", "parser", within=START_SECONDS)
         pids = {name: process.pid for name, process in system.processes.items()}
         pids |= {"broker": broker.pid or 0, "database": database.pid or 0}
         yield (

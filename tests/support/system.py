@@ -64,13 +64,13 @@ class System:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['api']}"
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, within: float = 90) -> None:
         """Start services and wait until each is ready."""
         for name in names:
             self.launch(name)
         for name in names:
             try:
-                wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]  # mypy infers no lambda with a default
+                wait_until(lambda name=name: self._is_ready(name), within=within)  # type: ignore[misc]  # mypy infers no lambda with a default
             except AssertionError as error:
                 raise AssertionError(f"{name} is not ready:\n{self.log(name)[-6000:]}") from error
 

@@ -6,6 +6,7 @@ once: each attempt is noted under its row's lock, and sent once. What nobody has
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -48,7 +49,7 @@ class Turns:
             self._is_told.clear()
             self._look_on()
             while self._ended:
-                await run_step("turns", self._give_next)
+                await run_step("turns", partial(self.give, self._ended.pop()))
             await asyncio.sleep(GATHER_SECONDS)
 
     def log_grew(self) -> None:
@@ -75,8 +76,8 @@ class Turns:
                 entry.event.owner_id or "" for entry in entries if entry.event and _ends(entry.event)
             }
 
-    async def _give_next(self) -> None:
-        owner = self._ended.pop()
+    async def give(self, owner: str) -> None:
+        """Give turns to an owner (empty for nobody) in both lanes. Raises Unavailable."""
         for lane in Lane:
             await self._give(owner, lane)
 
