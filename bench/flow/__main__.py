@@ -95,7 +95,7 @@ class Bench:
         for upload in uploads:
             upload.join()
         self.load.rest()
-        found = list(indexes(self.load.ended(since), owners, self.asked.each, self.asked.window))
+        found = list(indexes(self.load.ended(since), owners, self.asked.each, self.asked.window, since))
         if not found:
             print("ten owners: too few documents for a window in which all had some", flush=True)
             return

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bench.flow.load import Ended
 
@@ -13,10 +13,13 @@ def jain(shares: Sequence[float]) -> float:
     return sum(shares) ** 2 / squares if squares else 1.0
 
 
-def indexes(ended: Sequence[Ended], owners: Sequence[str], each: int, seconds: float) -> Iterator[float]:
+def indexes(
+    ended: Sequence[Ended], owners: Sequence[str], each: int, seconds: float, since: datetime
+) -> Iterator[float]:
     """Yield the index of each window of so many seconds in which all owners had documents left.
 
-    A window begins at each end of a document. ``each`` is what an owner has in all.
+    A window begins at each end of a document after ``since``, when all had some. ``each`` is what an owner has in
+    all.
     """
     done: Counter[str] = Counter()
     lasts = []
@@ -25,7 +28,7 @@ def indexes(ended: Sequence[Ended], owners: Sequence[str], each: int, seconds: f
         if done[one.owner] == each:
             lasts.append(one.at)
     first_without = min(lasts, default=ended[-1].at)
-    for first in ended:
+    for first in (one for one in ended if one.at >= since):
         until = first.at + timedelta(seconds=seconds)
         if until > first_without:
             return

@@ -21,6 +21,6 @@ def test_jains_index_is_one_where_all_have_the_same(shares: tuple[int, ...], ind
 
 
 def test_a_window_counts_while_all_owners_have_documents_left() -> None:
-    fair = list(indexes(ended("abababab"), "ab", 4, 4))
+    fair = list(indexes(ended("abababab"), "ab", 4, 4, BEGAN))
     assert fair == [1, 1, 1]  # until the last document of the first owner who has none left
-    assert min(indexes(ended("aaaabbbb"), "ab", 4, 3)) == pytest.approx(1 / 2)
+    assert min(indexes(ended("aaaabbbb"), "ab", 4, 3, BEGAN)) == pytest.approx(1 / 2)
