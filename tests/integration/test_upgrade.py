@@ -39,7 +39,7 @@ from services.runtime.database.vector_index import ensure_vector_index
 from services.runtime.database.vector_tables import vectors
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
-from services.search_terms.indexing import IndexedDocument
+from services.search_terms.indexed_document import IndexedDocument
 from services.search_terms.terms import VERSION
 
 pytestmark = pytest.mark.anyio

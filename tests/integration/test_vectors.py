@@ -23,7 +23,8 @@ from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.document_statements import remove_document
 from services.lifecycle.vector_statements import remove_unused_vectors, take_over_embeddings
 from services.runtime.database.tables import documents
-from services.search_terms.indexing import IndexedDocument
+from services.search_terms.indexed_document import IndexedDocument
+from services.search_terms.terms import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,7 @@ async def parsed(
             connection,
             attempt,
             chunks,
-            IndexedDocument(None, ()),
+            IndexedDocument(None, (), VERSION),
             page_count=None,
             batching=batching,
             details={},
