@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from contracts.lanes import Lane
+from services.embedder.batch_pace import BatchPace
 from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS
 from services.embedder.embedding_model import EmbeddingModel, Vectors
 from services.embedder.lane_queues import LaneQueues, Request, RequestQueue, RowSlot
@@ -26,7 +27,8 @@ class Batcher:
     """Embeds the texts of concurrent callers in shared batches, on one thread of its own.
 
     Rows of different callers go into the model together, sorted by length and padded to at most
-    ``max_tokens_per_batch`` tokens and ``max_rows`` rows. Each batch holds the row that has waited longest.
+    ``max_tokens_per_batch`` tokens and ``max_rows`` rows, and to what ``pace`` allows while queries come. Each
+    batch holds the row that has waited longest.
 
     Use as ``async with Batcher(model) as batcher``. The thread is needed because the model computes for
     tenths of a second; torch releases the GIL meanwhile. Nobody else may call the model while it runs.
@@ -40,8 +42,10 @@ class Batcher:
         max_tokens_per_batch: int = MAX_TOKENS,
         max_rows: int = MAX_ROWS,
         on_death: Callable[[str, Exception], None] | None = None,
+        pace: BatchPace | None = None,
     ) -> None:
         self._model = model
+        self._pace = pace or BatchPace()
         self._on_death = on_death
         self._changed = threading.Condition()
         self._stopping = False
@@ -91,6 +95,8 @@ class Batcher:
             if not self.alive:
                 raise BatcherStopped("the batcher is not running")
             self._requests.add(request)
+            if request.query:
+                self._pace.note_query()
             self._queues.of(request).arrivals.append(request)
             self._changed.notify()
 
@@ -119,14 +125,16 @@ class Batcher:
         for queue in self._queues.in_order():
             # A query that waits is tokenized and run before a document is even tokenized.
             self._admit(queue)
+            if self._queues.has_queries_before(queue):
+                return  # one came meanwhile
             queue.window.discard(lambda slot: slot.request.is_done)
-            if batch := queue.window.next_batch():
+            if batch := queue.window.next_batch(self._pace.limit()):
                 self._queues.count(queue, len(batch) * batch[-1].length)
                 self._run(batch)
                 return
 
     def _admit(self, queue: RequestQueue) -> None:
-        while queue.arrivals:
+        while queue.arrivals and not self._queues.has_queries_before(queue):
             request = queue.arrivals.popleft()
             if request.is_done:
                 continue
@@ -138,6 +146,7 @@ class Batcher:
                 queue.window.add(RowSlot(index, row, request) for index, row in enumerate(rows))
 
     def _run(self, batch: Sequence[RowSlot], *, may_halve: bool = True) -> None:
+        began = self._pace.clock()
         try:
             vectors = self._model.forward([slot.row for slot in batch])
         except MemoryError as error:
@@ -151,6 +160,7 @@ class Batcher:
         except Exception as error:
             self._fail(batch, error)
         else:
+            self._pace.note_batch(len(batch) * max(slot.length for slot in batch), self._pace.clock() - began)
             self._deliver(batch, vectors)
 
     def _fail(self, batch: Sequence[RowSlot], error: Exception) -> None:

@@ -82,6 +82,10 @@ class LaneQueues:
             return self._queries
         return self._bulk if request.lane is Lane.BULK else self._first
 
+    def has_queries_before(self, queue: RequestQueue) -> bool:
+        """Return whether queries wait, and this queue's work is none."""
+        return queue is not self._queries and self._queries.busy
+
     def in_order(self) -> tuple[RequestQueue, RequestQueue, RequestQueue]:
         """The queues in the order in which the next batch is looked for."""
         if self._owed_to_bulk >= BULK_TOKENS:

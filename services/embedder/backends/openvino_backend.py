@@ -45,17 +45,18 @@ class OpenVinoModel(TokenizedModel):
             "input_ids": model.tokenizer.pad_token_id or 0,
             "token_type_ids": model.tokenizer.pad_token_type_id,
         }
-        self.runtime = Runtime("openvino", _precision_of(compiled, precision))
-        self._prove(self.runtime)
+        runs_in = _precision_of(compiled, precision)
+        self.runtime = Runtime("openvino", runs_in)
+        self._prove(runs_in)
 
-    def _prove(self, runtime: Runtime) -> None:
+    def _prove(self, precision: Precision) -> None:
         """Compare with the model's own vectors, and let its weights go."""
         rows = self.tokenize(PROOF)
         own = super().forward(rows)
         cosine = float(np.sum(own * self.forward(rows), axis=1).min())
         if not cosine >= AGREES:
             raise ValueError(f"converted to OpenVINO it gives other vectors: their cosine is {cosine:.3f}")
-        log.info("model_converted", precision=runtime.precision, cosine=round(cosine, 6))
+        log.info("model_converted", precision=precision, cosine=round(cosine, 6))
         self._model.to("meta")
 
     def forward(self, rows: Sequence[Row]) -> Vectors:
