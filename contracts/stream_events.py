@@ -42,15 +42,18 @@ class ParsingMetadata(ToldMetadata):
 
 
 class ParsedMetadata(ToldMetadata):
-    """What was read; ``recognition_confidence`` is from 0 to 1."""
+    """What was read; the numbers of pages that can't be read, and of those whose text is none.
+
+    ``recognition_confidence`` is from 0 to 1.
+    """
 
     chunk_count: Count | None = None
     page_count: Count | None = None
     token_count: Count | None = None
     pages_recognized: Count | None = None
     recognition_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    pages_failed: Count | None = None
-    pages_garbled: Count | None = None
+    pages_failed: list[Count] | None = None
+    pages_garbled: list[Count] | None = None
 
 
 class EmbeddingMetadata(ToldMetadata):

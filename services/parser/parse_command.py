@@ -195,19 +195,20 @@ def _language(metadata: dict[str, str]) -> str | None:
 
 
 def _details(parsed: ParsedDocument) -> dict[str, object]:
-    failed = {"pagesFailed": list(parsed.pages_failed)} if parsed.pages_failed else {}
-    return {**parsed.metadata, **failed}
+    pages = {"pagesFailed": parsed.pages_failed, "pagesGarbled": parsed.pages_garbled}
+    return {**parsed.metadata, **{name: list(numbers) for name, numbers in pages.items() if numbers}}
 
 
 def _counts(result: ParseResult) -> dict[str, JsonValue]:
-    failed = result.details.get("pagesFailed")
     counts: dict[str, JsonValue] = {
         "chunkCount": result.chunk_count,
         "pageCount": result.page_count,
         "tokenCount": result.token_count,
     }
-    if isinstance(failed, list):
-        counts["pagesFailed"] = failed
+    for name in ("pagesFailed", "pagesGarbled"):
+        pages = result.details.get(name)
+        if isinstance(pages, list):
+            counts[name] = pages
     return counts
 
 

@@ -114,7 +114,9 @@ export interface ParsedEvent {
   [k: string]: unknown;
 }
 /**
- * What was read; ``recognition_confidence`` is from 0 to 1.
+ * What was read; the numbers of pages that can't be read, and of those whose text is none.
+ *
+ * ``recognition_confidence`` is from 0 to 1.
  */
 export interface ParsedMetadata {
   filename?: string | null;
@@ -123,8 +125,8 @@ export interface ParsedMetadata {
   tokenCount?: number | null;
   pagesRecognized?: number | null;
   recognitionConfidence?: number | null;
-  pagesFailed?: number | null;
-  pagesGarbled?: number | null;
+  pagesFailed?: number[] | null;
+  pagesGarbled?: number[] | null;
   [k: string]: unknown;
 }
 /**

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Double, Row, case, cast, select
+from sqlalchemy import ColumnElement, Double, Label, Row, case, cast, func, select, text
 
 from contracts.lanes import Priority
 from contracts.statuses import REPEATED, SENTENCES, TERMINAL, Status
@@ -15,10 +15,16 @@ from services.runtime.database.tables import IS_UPLOADED, attempts, documents
 Json = dict[str, JsonValue]
 
 
-def _of_attempt(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    of_document = attempts.c.document_id == documents.c.document_id
-    query = select(column).where(of_document, attempts.c.attempt == documents.c.attempt)
-    return query.scalar_subquery().label(name)
+def _of_attempt(name: str, column: ColumnElement[Any]) -> Label[Any]:
+    """What the parser has stored of the current attempt; null until it has."""
+    is_current = (attempts.c.document_id == documents.c.document_id) & (
+        attempts.c.attempt == documents.c.attempt
+    )
+    return select(column).where(is_current).scalar_subquery().label(name)
+
+
+def _pages(name: str) -> ColumnElement[Any]:
+    return func.coalesce(attempts.c.details[name], text("'[]'::jsonb"))
 
 
 _SECONDS_LEFT = case(
@@ -33,6 +39,8 @@ COLUMNS = [
     _SECONDS_LEFT,
     _of_attempt("language", attempts.c.language),
     _of_attempt("title", attempts.c.details["title"].astext),
+    _of_attempt("pages_failed", _pages("pagesFailed")),
+    _of_attempt("pages_garbled", _pages("pagesGarbled")),
     *(documents.c[name]
     for name in (
         "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
@@ -71,6 +79,8 @@ class DocumentView(WireModel):
     language: str | None
     priority: Priority
     page_count: int | None
+    pages_failed: list[int] | None
+    pages_garbled: list[int] | None
     chunk_count: int | None
     embedded_count: int | None
     seconds_left: float | None = None

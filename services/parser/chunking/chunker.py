@@ -10,7 +10,7 @@ from semantic_text_splitter import TextSplitter
 from services.lifecycle.chunk import Chunk, in_context
 from services.parser.chunking.context import SHARE, ContextWriter
 from services.parser.chunking.named_rows import named_rows
-from services.parser.chunking.stretches import row_stretches, stretches
+from services.parser.chunking.stretches import filled_rows, stretches
 from services.parser.parsed_document import Block
 from services.parser.tokenizer import ModelTokenizer
 
@@ -93,12 +93,11 @@ class Chunker:
         context = self._contexts.write(title, headings)
         before = f"{columns}\n" if columns else ""
         around = self._contexts.length(context)
-        splitter = self._splitter(around + self._contexts.length(columns))
-        spans = [
-            (begin + start, cut)
-            for begin, stretch in (row_stretches(text) if columns else stretches(text))
-            for start, cut in self._spans(stretch, splitter, on_piece)
-        ]
+        spans = list(
+            self._row_spans(text, around + self._contexts.length(columns), on_piece)
+            if columns
+            else self._prose_spans(text, around, on_piece)
+        )
         counts = self._count([in_context(context, before + cut) for _, cut in spans], on_piece)
         for (start, cut), tokens in zip(spans, counts, strict=True):
             on_piece()
@@ -108,6 +107,17 @@ class Chunker:
                     covered = pages[bisect_right(ends, offset) : bisect_left(ends, offset + len(part)) + 1]
                     seen = _first_and_last(covered)
                     yield _Piece(before + part, size, seen, headings, context, own, columns)
+
+    def _row_spans(self, text: str, around: int, on_piece: Callable[[], None]) -> Iterator[tuple[int, str]]:
+        special = self._tokenizer.special
+        tokens = [count - special for count in self._count(text.split("\n"), on_piece)]
+        return filled_rows(text, tokens, self._limit - special - around)
+
+    def _prose_spans(self, text: str, around: int, on_piece: Callable[[], None]) -> Iterator[tuple[int, str]]:
+        splitter = self._splitter(around)
+        for begin, stretch in stretches(text):
+            for start, cut in self._spans(stretch, splitter, on_piece):
+                yield begin + start, cut
 
     def _splitter(self, around: int) -> TextSplitter:
         """Return a splitter into texts that leave room for the tokens around them; it counts no special ones."""

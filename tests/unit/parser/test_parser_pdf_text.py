@@ -33,13 +33,11 @@ def page(lines: Sequence[Placed], fields: Sequence[str] = (), catalog: str = "")
     content = "".join(f"BT /F 10 Tf {x} {y} Td ({text}) Tj ET\n" for x, y, text in lines)
     numbers = range(6, 6 + len(fields))
     listed = " ".join(f"{number} 0 R" for number in numbers)
+    drawn = "/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R"
     objects = [
         f"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[{listed}]{catalog}>>>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        (
-            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R"
-            f"/Annots[{listed}]>>"
-        ),
+        f"<</Type/Page/Parent 2 0 R{drawn}/Annots[{listed}]>>",
         f"<</Length {len(content)}>>stream\n{content}endstream",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
         *fields,

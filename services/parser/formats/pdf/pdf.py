@@ -84,11 +84,11 @@ def _read(source: Path | bytes, kinds: Sequence[type[PdfLibrary]], reading: Read
 def _form(engines: Iterable[PdfEngine], reading: Reading) -> Content | None:
     """The content of a form of XML, whose pages are a shell; raises DocumentFailed when it has none."""
     pdfium = next((engine for engine in engines if isinstance(engine, PdfiumEngine)), None)
-    if pdfium is None:
+    packets = first_answer([pdfium], PdfiumEngine.form, reading.swallowed) if pdfium else None
+    if pdfium is None or not packets:
         return None
-    packets = first_answer([pdfium], PdfiumEngine.form, reading.swallowed)
-    first_page = first_answer([pdfium], lambda engine: engine.text(0), reading.swallowed) if packets else None
-    if not packets or not is_shell(first_page or ""):
+    first_page = first_answer([pdfium], lambda engine: engine.text(0), reading.swallowed)
+    if not is_shell(first_page or ""):
         return None
     text = first_answer([packets], form_text, reading.swallowed)
     if not text or not has_text(text):
