@@ -1,7 +1,7 @@
 """What reading costs, by kind: every file of folders through the real sandbox, with its outcome and CPU time.
 
-CPU time is that of the child for reading and cutting into chunks, with no database, broker or model. It is read from
-the kernel, which counts in steps of 10 ms, before and after, so neighbours on the machine hardly count.
+CPU time is that of the child for reading and cutting into chunks, with no database, broker or model. It is read
+from the kernel, which counts in steps of 10 ms, before and after, so neighbours on the machine hardly count.
 
     python -m bench.parse FILE-OR-FOLDER… [--seconds 600]
 """

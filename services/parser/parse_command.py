@@ -35,7 +35,8 @@ from services.parser.sandbox import Sandbox
 from services.runtime.database.engine import autocommit
 from services.runtime.errors import Superseded
 from services.runtime.object_store import ObjectStore
-from services.search_terms.indexing import IndexedDocument, indexed
+from services.search_terms.indexed_document import IndexedDocument
+from services.search_terms.indexing import indexed
 from services.search_terms.passages import names_of_document
 
 
