@@ -131,6 +131,9 @@ class OperationProgress(WireModel):
 
 LogEvent = StatusEvent | DocumentDeleted | OperationProgress
 
+WITHOUT_STATUS = (DocumentDeleted.type, OperationProgress.type)
+"""The types of events that have neither status nor source: no filter by these leaves them out."""
+
 
 def event_id(document_id: str, attempt: int, status: Status, progress: int = 0) -> str:
     """Name a fact so that a step that runs twice reports it under one id.

@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from services.api.access.caller import refuse_unprotected
 from services.api.access.tickets import run_ticket_expiry
 from services.api.api_settings import ApiSettings
+from services.api.archive.archive_keeper import ArchiveKeeper
 from services.api.http.access_middleware import AccessMiddleware
 from services.api.http.allowed_hosts import host_check
 from services.api.http.deadline import Deadline
@@ -114,6 +115,10 @@ def _operations(parts: Parts) -> OperationRunner:
     return OperationRunner(parts.engine, parts.publisher, steps)
 
 
+def _archive_keeper(parts: Parts) -> ArchiveKeeper:
+    return ArchiveKeeper(parts.engine, parts.event_log, parts.settings.rabbitmq_url)
+
+
 async def _await_opening(parts: Parts) -> None:
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -135,6 +140,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         supervise(asyncio.create_task(parts.projector.run(), name="projector")),
         supervise(asyncio.create_task(parts.turns.run(), name="turns")),
         supervise(asyncio.create_task(parts.pace_meter.run(), name="paces")),
+        supervise(asyncio.create_task(_archive_keeper(parts).run(), name="archive")),
         supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
         supervise(asyncio.create_task(parts.watch.run(), name="broker watch")),
         supervise(asyncio.create_task(parts.watch.queues.run(), name="queue watch")),

@@ -11,6 +11,7 @@ from services.api.access.caller import Access
 from services.api.access.tickets import Tickets
 from services.api.access.tokens import create_tokens
 from services.api.api_settings import ApiSettings
+from services.api.archive.archive_reader import ArchiveReader
 from services.api.documents.admission import Admission
 from services.api.documents.cancellation import Cancellation
 from services.api.documents.deletion import Deletion
@@ -94,7 +95,7 @@ def create_parts(settings: ApiSettings) -> Parts:
         publisher=publisher,
         reporter=reporter,
         event_log=event_log,
-        hub=Hub(event_log, _stream_limits(settings)),
+        hub=Hub(event_log, _stream_limits(settings), ArchiveReader(engine)),
         projector=Projector(engine, event_log),
         objects=objects,
         uploads=_uploads(settings, engine, objects, reporter, Admission(watch), disk),

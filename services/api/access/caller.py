@@ -62,9 +62,12 @@ class Caller:
         return [nobodys] if self.owner_id is None else [documents.c.owner_id == self.owner_id, nobodys]
 
 
-def visible_to(owner_id: str | ColumnElement[str] | None) -> ColumnElement[bool]:
-    """Return the condition that documents are an owner's or nobody's."""
-    return documents.c.owner_id.is_(None) | (documents.c.owner_id == owner_id)
+def visible_to(
+    owner_id: str | ColumnElement[str] | None,
+    column: ColumnElement[str | None] = documents.c.owner_id,
+) -> ColumnElement[bool]:
+    """Return the condition that documents, or what else has a column for it, are an owner's or nobody's."""
+    return column.is_(None) | (column == owner_id)
 
 
 LOCAL_USER = Caller(owner_id=None, sees_all=True)

@@ -24,7 +24,7 @@ def has_file_type(wanted: str, file_type: str | None, filename: str | None) -> b
 
 
 def matches_file_type(wanted: str) -> ColumnElement[bool]:
-    """Return ``has_file_type`` as a condition on documents."""
+    """Return ``has_file_type`` as a condition on documents, in the words of their indexes."""
     wanted = wanted.lower()
     if wanted == "*/*":
         return true()
@@ -37,6 +37,20 @@ def matches_file_type(wanted: str) -> ColumnElement[bool]:
     if len(ending) > LONGEST_ENDING:
         return func.lower(documents.c.filename).endswith(ending, autoescape=True)
     return LISTED_ENDING.startswith(ending[::-1], autoescape=True)
+
+
+def columns_match_file_type(
+    wanted: str, file_type: ColumnElement[str | None], filename: ColumnElement[str | None]
+) -> ColumnElement[bool]:
+    """Return ``has_file_type`` as a condition on any columns."""
+    wanted = wanted.lower()
+    if wanted == "*/*":
+        return true()
+    if wanted.endswith("/*"):
+        return func.lower(file_type).startswith(wanted[:-1], autoescape=True)
+    if "/" in wanted:
+        return func.lower(file_type) == wanted
+    return func.lower(filename).endswith("." + wanted.lstrip("."), autoescape=True)
 
 
 def _has_kind(prefix: str) -> ColumnElement[bool]:

@@ -7,8 +7,9 @@ from contracts.statuses import REPEATED
 from services.api.log.entry import Entry
 from services.api.log.ring import Ring
 
-LAG_ENTRIES = 500
-"""Who has more than so many before the end of the log lags, and is spared the steps in between."""
+LAG_ENTRIES = 4000
+"""Who has more than so many before the end of the log lags, and is spared the steps up to that end. Who was away
+for a moment, while a server started, gets every step."""
 
 Shows = Callable[[LogEvent], bool]
 

@@ -1,7 +1,7 @@
 """The log of events, as this process sees it: one consumer feeds the ring, everybody follows the ring.
 
-What is older than the ring is read from the stream on a short-lived connection of its own, a bounded piece at a
-time, so that a slow reader holds neither a connection nor the tail back.
+What is older than the ring, and not in the archive, is read from the stream on a short-lived connection of its own,
+a bounded piece at a time, so that a slow reader holds neither a connection nor the tail back.
 """
 
 import asyncio

@@ -31,19 +31,12 @@ class Postings:
 
     def since(self, cursor: int, limit: int) -> Sequence[int]:
         """Return at most ``limit`` from a cursor on, oldest first."""
-        start = self._start(cursor)
+        start = bisect_left(self._cursors, cursor, self._dropped)
         return self._cursors[start : start + limit]
-
-    def count_since(self, cursor: int) -> int:
-        """Return how many there are from a cursor on."""
-        return len(self._cursors) - self._start(cursor)
 
     def newest_first(self) -> Iterable[int]:
         """Return all of them, newest first."""
         return (self._cursors[index] for index in range(len(self._cursors) - 1, self._dropped - 1, -1))
-
-    def _start(self, cursor: int) -> int:
-        return bisect_left(self._cursors, cursor, self._dropped)
 
 
 NONE = Postings()

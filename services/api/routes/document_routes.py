@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.lanes import Priority
 from contracts.wire import MAX_INTEGER
 from services.api.access.caller import AnyCaller
+from services.api.archive.document_events import EventPage, list_events
 from services.api.documents.catalog import ListRequest, list_chunks, list_documents, read_document
 from services.api.documents.original import original_response, read_original
 from services.api.documents.uploads import DocumentBusy
@@ -27,6 +28,8 @@ from services.api.routes.dependencies import (
 from services.api.search.search import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
+
+MAX_PLACE = 2**63 - 1
 
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {
@@ -107,6 +110,21 @@ async def content(
     """The bytes as they were uploaded, whole or a range of them."""
     original = await read_original(engine, who, document_id)
     return await original_response(objects, original, request.headers)
+
+
+@router.get("/documents/{document_id}/events")
+async def document_events(
+    who: AnyCaller,
+    projector: ProjectorDep,
+    engine: EngineDep,
+    document_id: str,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[int, Query(ge=0, le=MAX_PLACE)] | None = None,
+) -> EventPage:
+    """The status events of a document as the log keeps them, oldest first."""
+    await projector.catch_up()
+    after = -1 if cursor is None else cursor
+    return await list_events(engine, who, document_id, limit=limit, after=after)
 
 
 @router.post("/documents/{document_id}/retry", status_code=202)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.api.log.conflation import LAG_ENTRIES, NewestProgress
+from services.api.log.conflation import NewestProgress
 from services.api.log.ring import Ring
 from services.api.stream.filters import View
 from services.api.stream.sse import encode_chunk, encode_entry
@@ -54,22 +54,22 @@ class Batches:
         self.all_behind = False
         self.sent_cursor = NOTHING_SHOWN  # the cursor after the newest frame that went out to anybody
         self.sent_at = 0.0  # and when, on the loop's clock
-        self._cache: dict[int, Batch] = {}
+        self._cache: dict[tuple[int, bool], Batch] = {}
         self._ring: Ring | None = None
         self._end = 0
 
-    def after(self, ring: Ring, cursor: int) -> Batch:
-        """Return the batch from a cursor on."""
+    def after(self, ring: Ring, cursor: int, *, is_lagging: bool = False) -> Batch:
+        """Return the batch from a cursor on, for who lags without the progress that newer one makes obsolete."""
         if self._ring is not ring:
             self.sent_cursor = NOTHING_SHOWN  # cursors of one ring mean nothing in another
         if self._end != ring.end or self._ring is not ring or len(self._cache) > MAX_CACHED:
             self._cache.clear()
             self._ring, self._end = ring, ring.end
         if self.subscribers < 2:
-            return self._build(ring, cursor)
-        batch = self._cache.get(cursor)
+            return self._build(ring, cursor, is_lagging=is_lagging)
+        batch = self._cache.get((cursor, is_lagging))
         if batch is None:
-            batch = self._cache[cursor] = self._build(ring, cursor)
+            batch = self._cache[cursor, is_lagging] = self._build(ring, cursor, is_lagging=is_lagging)
         return batch
 
     def mark_sent(self, batch: Batch, now: float) -> None:
@@ -77,10 +77,10 @@ class Batches:
         if batch.data:
             self.sent_cursor, self.sent_at = max(self.sent_cursor, batch.sent_cursor), now
 
-    def _build(self, ring: Ring, cursor: int) -> Batch:
+    def _build(self, ring: Ring, cursor: int, *, is_lagging: bool) -> Batch:
         frames: list[bytes] = []
         size, sent_cursor, shows = 0, cursor, self.view.shows
-        candidates, end, is_lagging = self._candidates(ring, cursor)
+        candidates, end = self._candidates(ring, cursor)
         newest = NewestProgress(ring, shows) if is_lagging and not self.view.every_step else None
         for candidate in candidates:
             entry = ring.entry(candidate)
@@ -99,14 +99,13 @@ class Batches:
         data = b"".join(frames)
         return Batch(end, sent_cursor, data, encode_chunk(data))
 
-    def _candidates(self, ring: Ring, cursor: int) -> tuple[Sequence[int], int, bool]:
-        """Return where to look for what comes next, the cursor behind all that, and whether so much is a lag."""
+    def _candidates(self, ring: Ring, cursor: int) -> tuple[Sequence[int], int]:
+        """Return where to look for what comes next, ``MAX_ENTRIES`` at most, and the cursor behind all that."""
         all_postings = self.view.postings(ring)
         if all_postings is None:
             end = min(ring.end, cursor + MAX_ENTRIES)
-            return range(cursor, end), end, ring.end - cursor > LAG_ENTRIES
-        is_lagging = sum(postings.count_since(cursor) for postings in all_postings) > LAG_ENTRIES
+            return range(cursor, end), end
         found = sorted(one for postings in all_postings for one in postings.since(cursor, MAX_ENTRIES))
         if len(found) < MAX_ENTRIES:
-            return found, ring.end, is_lagging
-        return found[:MAX_ENTRIES], found[MAX_ENTRIES - 1] + 1, is_lagging
+            return found, ring.end
+        return found[:MAX_ENTRIES], found[MAX_ENTRIES - 1] + 1

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 
+from services.api.log.conflation import LAG_ENTRIES
 from services.api.log.ring import Ring
 from services.api.stream.batches import Batch
 from services.api.stream.subscriber import NOT_FOLLOWING, Subscriber
@@ -45,10 +46,10 @@ class Broadcaster:
         """Return all at the log's tail."""
         return [*self._seeing_all, *self._viewers]
 
-    def add(self, subscriber: Subscriber, ring: Ring, cursor: int) -> None:
-        """Let a subscriber follow from a cursor on."""
+    def add(self, subscriber: Subscriber, ring: Ring, cursor: int, *, is_lagging: bool = False) -> None:
+        """Let a subscriber follow from a cursor on; one that lags, lags to the end that the ring has now."""
         self._look(ring)
-        subscriber.follow(cursor, is_behind=cursor != ring.end)
+        subscriber.follow(cursor, is_behind=cursor != ring.end, lags_until=ring.end if is_lagging else 0)
         if subscriber.batches.is_total:
             self._seeing_all[subscriber] = None
         else:
@@ -129,9 +130,10 @@ class Broadcaster:
 
     def _step_all(self, subscribers: list[Subscriber], ring: Ring, now: float) -> None:
         end = ring.end
-        cursor, batches, batch = NOT_FOLLOWING, None, None
+        cursor, batches, batch, is_lagging = NOT_FOLLOWING, None, None, False
         for subscriber in subscribers:
-            if batch is None or subscriber.cursor != cursor or subscriber.batches is not batches:
+            is_alike = subscriber.cursor == cursor and subscriber.batches is batches
+            if batch is None or not is_alike or is_lagging or subscriber.lags_until > cursor:
                 if subscriber.cursor == end or subscriber.paused:
                     continue
                 # Looked up once for neighbours that are alike, which after an event is nearly everybody.
@@ -139,6 +141,7 @@ class Broadcaster:
                 batch = self._next_of(subscriber, ring, now)
                 if batch is None:
                     continue
+                is_lagging = cursor < subscriber.lags_until
                 after, chunk, size = batch.end, batch.chunk, len(batch.chunk)
             # A thousand times for each event: whoever is ready gets it with as little else as can be.
             try:
@@ -177,7 +180,10 @@ class Broadcaster:
         if subscriber.cursor < ring.base:
             subscriber.fell_behind()
             return None
-        batch = subscriber.batches.after(ring, subscriber.cursor)
+        if ring.end - subscriber.cursor > LAG_ENTRIES:
+            subscriber.lags_until = ring.end
+        is_lagging = subscriber.cursor < subscriber.lags_until
+        batch = subscriber.batches.after(ring, subscriber.cursor, is_lagging=is_lagging)
         if batch.end != ring.end:
             self._is_behind = True
         subscriber.batches.mark_sent(batch, now)

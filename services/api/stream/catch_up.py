@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
+from services.api.archive.archive_reader import ArchiveReader
 from services.api.log.conflation import LAG_ENTRIES, conflated
 from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
@@ -11,7 +13,7 @@ from services.api.log.history import Slice
 from services.api.log.position import GapReason, Position
 from services.api.stream.batches import MAX_BYTES, Batches
 from services.api.stream.broadcaster import Broadcaster
-from services.api.stream.sse import encode_cursor, encode_entry, encode_reset
+from services.api.stream.sse import encode_cursor, encode_entry, encode_reset, split_frames
 from services.api.stream.subscriber import Subscriber
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.process.logging import get_logger
@@ -21,36 +23,63 @@ PAUSE_SECONDS = 0.5
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """From far back to the tail: the archive, where it has what follows, else the log itself, then the ring."""
+
+    event_log: EventLog
+    archive: ArchiveReader | None
+    broadcaster: Broadcaster
+
+
 async def catch_up(
-    event_log: EventLog,
-    broadcaster: Broadcaster,
-    subscriber: Subscriber,
-    position: Position,
-    newest: Sequence[bytes] = (),
+    way: Way, subscriber: Subscriber, position: Position, newest: Sequence[bytes] = ()
 ) -> None:
     """Deliver what follows a position until the ring has the rest, then let the subscriber follow the tail.
 
     ``newest`` are the frames of the snapshot at the position, which come before. While the broker is away the
-    subscriber waits; its heartbeats go on.
+    subscriber waits for what the archive has not; its heartbeats go on.
     """
     try:
         if newest:
             await _write_in_slices(subscriber, chain(newest, [encode_cursor(position)]))
+        lags_until = -1
         while not subscriber.is_closing:
             await subscriber.drained()
-            ring = event_log.ring
+            ring = way.event_log.ring
             cursor = ring.locate(position)
             if isinstance(cursor, int):
-                broadcaster.add(subscriber, ring, cursor)
+                way.broadcaster.add(subscriber, ring, cursor, is_lagging=position.offset < lags_until)
                 return
-            position = await _step(event_log, subscriber, position)
+            if ring.head.offset - position.offset > LAG_ENTRIES:
+                lags_until = ring.head.offset
+            is_lagging = position.offset < lags_until
+            reached = await _step_in_archive(way, subscriber, position, is_lagging=is_lagging)
+            position = reached or await _step(way.event_log, subscriber, position, is_lagging=is_lagging)
     except Exception:
         log.exception("catch_up_failed", client_id=subscriber.client_id)
         subscriber.abort()
 
 
-async def _step(event_log: EventLog, subscriber: Subscriber, position: Position) -> Position:
-    """Deliver one piece, and return the position after it."""
+async def _step_in_archive(
+    way: Way, subscriber: Subscriber, position: Position, *, is_lagging: bool
+) -> Position | None:
+    """Deliver a stretch of the archive, and return the position after it; None where it does not help."""
+    view = subscriber.batches.view
+    stretch = await way.archive.read(view, position, is_lagging=is_lagging) if way.archive else None
+    if stretch is None:
+        return None
+    if stretch.gap:
+        subscriber.write(encode_reset(stretch.gap, stretch.begin))
+    cursor = b"" if stretch.has_cursor or view.is_total else encode_cursor(stretch.reached)
+    await _write_in_slices(subscriber, chain(split_frames(stretch.data, MAX_BYTES), [cursor]))
+    return stretch.reached
+
+
+async def _step(
+    event_log: EventLog, subscriber: Subscriber, position: Position, *, is_lagging: bool
+) -> Position:
+    """Deliver one piece of the log, and return the position after it."""
     try:
         piece = await event_log.read(position)
     except BROKER_ERRORS as error:
@@ -66,7 +95,6 @@ async def _step(event_log: EventLog, subscriber: Subscriber, position: Position)
         return position
     if piece.gap:
         subscriber.write(encode_reset(piece.gap, piece.entries[0].position.before()))
-    is_lagging = event_log.head.offset - position.offset > LAG_ENTRIES
     await _write_in_slices(subscriber, _frames_of(piece, subscriber.batches, is_lagging=is_lagging))
     return piece.entries[-1].position
 

@@ -51,6 +51,7 @@ class Subscriber:
         "client_id",
         "cursor",
         "is_behind",
+        "lags_until",
         "paused",
         "socket_send",
     )
@@ -62,6 +63,7 @@ class Subscriber:
         self.client_id = str(uuid4())
         self.cursor = NOT_FOLLOWING
         self.is_behind = False  # more is to come; of a viewer for whom it is not the cursor is moved on late
+        self.lags_until = 0  # the cursor before which it is spared obsolete progress
         self.paused = False  # its write buffer is full
         self.socket_send: Callable[[bytes], int] | None = None  # only while nothing can be waiting before it
         self._sent_cursor = (
@@ -85,8 +87,7 @@ class Subscriber:
         end_reason: ReconnectReason,
     ) -> None:
         """Belong to a listener and a view, until ``ends_at``; the first heartbeat is due at ``heartbeat_at``."""
-        self._listener = listener
-        self.batches = batches
+        self._listener, self.batches = listener, batches
         self._written_at = asyncio.get_running_loop().time()
         self._heartbeat_at, self._ends_at, self._end_reason = heartbeat_at, ends_at, end_reason
 
@@ -100,10 +101,10 @@ class Subscriber:
         """True once the last frames are written, or the connection is gone."""
         return self._abort_at is not None
 
-    def follow(self, cursor: int, *, is_behind: bool) -> None:
+    def follow(self, cursor: int, *, is_behind: bool, lags_until: int) -> None:
         """Be at the tail, from a cursor on."""
         self.cursor = self._sent_cursor = cursor
-        self.is_behind = is_behind
+        self.is_behind, self.lags_until = is_behind, lags_until
         self._task = None
 
     def unfollow(self) -> None:

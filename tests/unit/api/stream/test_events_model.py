@@ -30,7 +30,7 @@ from services.api.log.entry import OVERHEAD_BYTES, Entry, read_entry
 from services.api.log.event_log import EventLog
 from services.api.log.history import Segment
 from services.api.log.ring import Ring
-from services.api.stream import batches, broadcaster, catch_up
+from services.api.stream import broadcaster, catch_up
 from services.api.stream.batches import Batch
 from services.api.stream.filters import Filter, View
 from services.api.stream.hub import Hub
@@ -388,7 +388,7 @@ def test_every_client_sees_exactly_the_visible_events_after_its_id_in_order(
     monkeypatch.setattr(history, "SLICE_ENTRIES", 4)
     monkeypatch.setattr(catch_up, "MAX_BYTES", 200)
     monkeypatch.setattr(catch_up, "LAG_ENTRIES", 4)
-    monkeypatch.setattr(batches, "LAG_ENTRIES", 3)
+    monkeypatch.setattr(broadcaster, "LAG_ENTRIES", 3)
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     options: dict[str, Any] = {"max_examples": 80, "stateful_step_count": 40, "deadline": None}
     with capture_logs():  # thousands of clients come and go
