@@ -33,7 +33,7 @@ from services.api.log.position import GapReason, Position
 from services.api.projection.projection_position import read_log_base
 from services.api.stream.filters import Filter, View
 from services.runtime.database.engine import autocommit
-from services.runtime.database.tables import log_entries
+from services.runtime.database.log_tables import log_entries
 from services.runtime.errors import is_transient
 from services.runtime.process.logging import get_logger
 

@@ -13,7 +13,8 @@ from services.api.archive.spans import read_spans
 from services.api.documents.catalog import NoSuchDocument
 from services.api.projection.projection_position import read_log_base
 from services.runtime.database.engine import snapshot
-from services.runtime.database.tables import IS_ALIVE, documents, log_entries
+from services.runtime.database.log_tables import log_entries
+from services.runtime.database.tables import IS_ALIVE, documents
 
 _DATA = b"\ndata: "
 

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.archive.partitions import next_base
 from services.api.log.position import Position
-from services.runtime.database.tables import log_spans, projections
+from services.runtime.database.log_tables import log_spans
+from services.runtime.database.tables import projections
 
 _OF_LOG = select(log_spans).where(log_spans.c.first >= bindparam("base")).order_by(log_spans.c.first)
 _EXTEND = (

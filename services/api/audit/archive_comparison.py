@@ -10,7 +10,7 @@ from services.api.log.entry import Entry
 from services.api.projection.projection_position import read_log_base
 from services.api.stream.sse import encode_entry
 from services.runtime.database.engine import snapshot
-from services.runtime.database.tables import log_entries
+from services.runtime.database.log_tables import log_entries
 
 AT_ONCE = 5000
 

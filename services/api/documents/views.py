@@ -160,7 +160,7 @@ def document_view(row: Row[Any]) -> DocumentView:
 
 
 def _just_begun(at: datetime) -> dict[str, Any]:
-    counts = dict.fromkeys(("page_count", "chunk_count", "embedded_count"))
+    counts = dict.fromkeys(("page_count", "pages_failed", "pages_garbled", "chunk_count", "embedded_count"))
     return {
         "status": Status.PARSING_STARTED,
         "message": SENTENCES[Status.PARSING_STARTED],

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Double,
@@ -196,34 +195,6 @@ projections = Table(
     Column("position", Text, nullable=False),  # the id of the last event that was applied
     _moment("log_began_at"),  # when the log was found to be another one; null while it is the first
     Column("log_base", BigInteger, nullable=False, server_default="0"),  # the place of its offset 0
-)
-
-log_entries = Table(
-    "log_entries",
-    metadata,
-    # The log as streams send it. A place grows over all logs that ever were: ``log_base`` and the offset.
-    Column("place", BigInteger, primary_key=True, autoincrement=False),
-    Column("tag", Text, nullable=False),  # of the position
-    Column("document_id", Text),  # null of what is no event
-    Column("owner_id", Text),
-    Column("status", Text),  # of what has none its type
-    Column("source", Text),
-    Column("file_type", Text),
-    Column("filename", Text),
-    Column("frame", LargeBinary, nullable=False),
-    Index("log_entries_document", "document_id", "place"),
-    Index("log_entries_owner", "owner_id", "place"),
-    postgresql_partition_by="RANGE (place)",
-)
-
-log_spans = Table(
-    "log_spans",
-    metadata,
-    # What of the log stands in ``log_entries`` without a gap, both ends included.
-    Column("first", BigInteger, primary_key=True, autoincrement=False),
-    Column("reached", BigInteger, nullable=False),
-    Column("reached_tag", Text, nullable=False),
-    Column("is_from_beginning", Boolean, nullable=False),
 )
 
 paces = Table(

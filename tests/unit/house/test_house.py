@@ -155,7 +155,11 @@ def test_no_room_has_more_files_than_can_be_looked_over() -> None:
     rooms = Counter(
         path.parent for room in PRODUCT for path in (ROOT / room).rglob("*.py") if path.name != "__init__.py"
     )
-    crowded = {str(room.relative_to(ROOT)): count for room, count in rooms.items() if count > MOST_FILES}
+    # Of migrations there is one more with each change, and nobody looks for one but by its number.
+    looked_over = {room: count for room, count in rooms.items() if room.name != "versions"}
+    crowded = {
+        str(room.relative_to(ROOT)): count for room, count in looked_over.items() if count > MOST_FILES
+    }
     assert crowded == {}
 
 
