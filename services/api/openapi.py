@@ -75,7 +75,10 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 _BYTES: dict[str, Any] = {"application/octet-stream": {}}
 ORIGINAL: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole file", "content": _BYTES},
-    206: {"description": "The range that was asked for", "content": _BYTES},
+    206: {
+        "description": "The range that was asked for; several as `multipart/byteranges`",
+        "content": _BYTES,
+    },
     304: {"description": "What the caller has already"},
 }
 

@@ -58,14 +58,14 @@ def test_a_range_is_answered_with_that_part(
     assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(BYTES)}"
 
 
-@pytest.mark.parametrize("asked", ["bytes=0-1,5-6", "pages=1-2", "bytes=-", "bytes=x-y"])
-def test_of_several_ranges_and_of_none_all_is_sent(client: httpx.Client, address: str, asked: str) -> None:
+@pytest.mark.parametrize("asked", ["pages=1-2", "bytes=-", "bytes=x-y", "bytes=9-3"])
+def test_of_what_is_no_range_all_is_sent(client: httpx.Client, address: str, asked: str) -> None:
     answer = client.get(address, headers={"Range": asked})
 
     assert (answer.status_code, answer.content) == (200, BYTES)
 
 
-@pytest.mark.parametrize("asked", [f"bytes={len(BYTES)}-", "bytes=9-3", "bytes=-0"])
+@pytest.mark.parametrize("asked", [f"bytes={len(BYTES)}-", "bytes=-0"])
 def test_a_range_beyond_the_end_is_refused(client: httpx.Client, address: str, asked: str) -> None:
     answer = client.get(address, headers={"Range": asked})
 

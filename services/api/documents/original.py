@@ -5,8 +5,9 @@ may run: no script, no form, no origin of ours.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from urllib.parse import quote
 
 from fastapi import Response
@@ -16,16 +17,24 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.access.caller import Caller
 from services.api.documents.catalog import NoSuchDocument
-from services.api.refusals import NotFound, RangeNotSatisfiable
+from services.api.http.byte_ranges import (
+    ByteRange,
+    content_range,
+    is_unmodified,
+    part_heads,
+    wanted_ranges,
+)
+from services.api.refusals import NotFound
 from services.runtime.database.tables import IS_ALIVE, documents
+from services.runtime.media_types import MARKDOWN, PDF, PLAIN, UNKNOWN
 from services.runtime.object_store import ObjectStore
 
-_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 _INERT = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Cache-Control": "private, no-cache",
     "Accept-Ranges": "bytes",
 }
+_HARMLESS = frozenset({PDF, PLAIN, MARKDOWN})
 
 
 class NoOriginal(NotFound):
@@ -51,6 +60,11 @@ class Original:
     sha256: str
 
     @property
+    def told_type(self) -> str:
+        """The media type, where a browser makes no page of it; its charset is not known."""
+        return self.file_type if self.file_type in _HARMLESS else UNKNOWN
+
+    @property
     def etag(self) -> str:
         """Strong: the same bytes have the same."""
         return f'"{self.sha256}"'
@@ -72,50 +86,57 @@ async def read_original(engine: AsyncEngine, caller: Caller, document_id: str) -
 
 
 async def original_response(objects: ObjectStore, original: Original, asked: Mapping[str, str]) -> Response:
-    """Answer with the bytes, a range of them, or that the caller has them; ``asked`` are the request's headers.
+    """Answer with the bytes, ranges of them, or that the caller has them; ``asked`` are the request's headers.
 
-    Raises OriginalGone, RangeNotSatisfiable.
+    Nothing is read but what is sent, and that as it is sent. Raises OriginalGone, RangeNotSatisfiable.
     """
     headers = _INERT | {
         "ETag": original.etag,
         "Content-Disposition": _disposition(original.filename or original.document_id),
     }
-    if _matches(asked.get("if-none-match"), original.etag):
+    if is_unmodified(asked, original.etag):
         return Response(status_code=304, headers=headers)
-    start, end, is_part = _wanted(original, asked)
+    ranges = wanted_ranges(asked, original.etag, original.size)
+    if len(ranges) > 1:
+        return await _parts(objects, original, ranges, headers)
+    start, end = ranges[0] if ranges else (0, original.size)
+    headers |= {"Content-Length": str(end - start), "Content-Type": original.told_type}
+    if ranges:
+        headers["Content-Range"] = content_range((start, end), original.size)
+    pieces = await _opened(objects, original, (start, end))
+    return StreamingResponse(pieces, 206 if ranges else 200, headers)
+
+
+async def _parts(
+    objects: ObjectStore, original: Original, ranges: Sequence[ByteRange], headers: dict[str, str]
+) -> Response:
+    boundary = token_hex(16)
+    heads = part_heads(ranges, original.size, original.told_type, boundary)
+    first = await _opened(objects, original, ranges[0])  # before the answer begins, which can't be taken back
+
+    async def body() -> AsyncIterator[bytes]:
+        for number, one in enumerate(ranges):
+            yield heads[number]
+            async for piece in await _opened(objects, original, one) if number else first:
+                yield piece
+        yield heads[-1]
+
+    length = sum(map(len, heads)) + sum(end - start for start, end in ranges)
+    headers |= {
+        "Content-Length": str(length),
+        "Content-Type": f"multipart/byteranges; boundary={boundary}",
+    }
+    return StreamingResponse(body(), 206, headers)
+
+
+async def _opened(objects: ObjectStore, original: Original, one: ByteRange) -> AsyncIterator[bytes]:
     try:
-        pieces = await objects.stream(original.document_id, start, end)
+        return await objects.stream(original.document_id, *one)
     except FileNotFoundError as error:
         raise OriginalGone from error
-    headers["Content-Length"] = str(end - start)
-    if is_part:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{original.size}"
-    return StreamingResponse(pieces, 206 if is_part else 200, headers, media_type=original.file_type)
 
 
 def _disposition(filename: str) -> str:
     """Return a name for saving (RFC 6266), and one without what older clients don't read."""
     plain = re.sub(r"[^ !#-\[\]-~]|[/%]", "_", filename)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
-
-
-def _matches(condition: str | None, etag: str) -> bool:
-    if condition is None:
-        return False
-    return any(one.strip().removeprefix("W/") in {etag, "*"} for one in condition.split(","))
-
-
-def _wanted(original: Original, asked: Mapping[str, str]) -> tuple[int, int, bool]:
-    """Return start, end and whether that is a range. Of several, and of what is none, all is sent."""
-    found = _RANGE.fullmatch(asked.get("range", "").strip())
-    is_current = asked.get("if-range", original.etag) == original.etag
-    if found is None or not any(found.groups()) or not is_current:
-        return 0, original.size, False
-    first, last = (int(number[:18]) if number else None for number in found.groups())
-    if first is None:
-        start, end = max(0, original.size - (last or 0)), original.size
-    else:
-        start, end = first, original.size if last is None else min(last + 1, original.size)
-    if start >= original.size or (first is not None and last is not None and last < first):
-        raise RangeNotSatisfiable(original.size)
-    return start, end, True
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
