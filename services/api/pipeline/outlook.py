@@ -6,12 +6,14 @@ so that a list of a page that many look at costs one statement a second.
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.lanes import Lane
@@ -55,6 +57,8 @@ class Place:
     amount: int
     before: int
     is_new: bool
+    chunks_before: int = 0
+    """Of documents that are parsed already: they are embedded before it."""
 
 
 @dataclass
@@ -79,9 +83,7 @@ class Outlook:
     async def _read(self) -> None:
         async with self.engine.connect() as connection:
             rows = await connection.execute(_WAITING)
-            self._places = {
-                row.document_id: Place(int(row.amount), int(row.before), row.is_new) for row in rows
-            }
+            self._places = _places(rows.all())
             self._paces = await read_paces(connection)
         self._until = monotonic() + KEPT_SECONDS
 
@@ -93,6 +95,18 @@ class Outlook:
         return document.model_copy(update={"ahead": place.before, "seconds_left": seconds})
 
 
+def _places(rows: Sequence[Row[Any]]) -> dict[str, Place]:
+    parsed: Counter[str] = Counter()
+    for row in rows:
+        parsed[row.lane] += 0 if row.is_new else int(row.amount)
+    return {
+        row.document_id: Place(
+            int(row.amount), int(row.before), row.is_new, parsed[row.lane] if row.is_new else 0
+        )
+        for row in rows
+    }
+
+
 def seconds_left(place: Place, document: DocumentView, paces: Paces) -> float | None:
     """Return the seconds until a document that waits can be found; None where a pace is not known."""
     if not place.is_new:
@@ -100,9 +114,8 @@ def seconds_left(place: Place, document: DocumentView, paces: Paces) -> float | 
     else:
         pages = place.before + place.amount
         parsing = time_at_pace(pages, paces.pages)
-        embedding = time_at_pace(
-            pages * paces.chunks_per_page if paces.chunks_per_page else None, paces.chunks
-        )
+        chunks = place.chunks_before + pages * paces.chunks_per_page if paces.chunks_per_page else None
+        embedding = time_at_pace(chunks, paces.chunks)
         # The two stages work at the same time: the slower one is what everybody waits for.
         seconds = None if parsing is None or embedding is None else max(parsing, embedding)
     return None if seconds is None else round(seconds, 1)
