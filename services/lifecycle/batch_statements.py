@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.commands import EmbedChunks
 from services.lifecycle.chunk import CONTEXT_END, SAID_HASH_BYTES, BatchChunk, text_hash
 from services.lifecycle.document_attempt import DocumentAttempt
+from services.runtime.database.binary_array import BinaryArray
 from services.runtime.errors import Transient
 
 _POINTS_TO_NOTHING = "23503"
@@ -156,7 +157,7 @@ async def store_batch(
         "hashes": [text_hash(chunk.embedded_text) for chunk in chunks],
         "said_hashes": [said[text] for text in vectors],
         "new_hashes": [text_hash(text) for text in vectors],
-        "vectors": list(vectors.values()),
+        "vectors": BinaryArray(vectors.values()) if vectors else [],
     }
     try:
         row = (await connection.execute(_STORE_BATCH, values)).one_or_none()
