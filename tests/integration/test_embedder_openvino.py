@@ -41,6 +41,10 @@ def test_its_vectors_are_those_of_the_weights_and_it_is_converted_once(
     # A query of a few words beside long texts, in a batch of its own, is the same vector.
     np.testing.assert_allclose(first.embed(["bees"])[0], first.embed([*TEXTS, "bees"])[-1], atol=0.02)
 
+    # Its makers are told nothing of it.
+    assert sys.modules["openvino_telemetry"] is None
+    assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__.endswith("telemetry_stub")
+
     monkeypatch.setattr(openvino_conversion, "convert", None)
     again = load_model(BUNDLED_MODEL, options)
     np.testing.assert_array_equal(again.embed(TEXTS[:3]), first.embed(TEXTS[:3]))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import openvino
 from sentence_transformers import SentenceTransformer
 
 from services.embedder.backends.openvino_conversion import converted
 from services.embedder.backends.sentence_transformers_backend import TokenizedModel
+from services.embedder.backends.silent_openvino import openvino
 from services.embedder.embedding_model import Row, Vectors, unit
 from services.embedder.model_options import ModelOptions, Precision, Runtime
 from services.runtime.process.logging import get_logger

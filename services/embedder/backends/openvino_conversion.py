@@ -6,12 +6,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import openvino
 import torch
-from openvino import opset13 as ops
 from sentence_transformers import SentenceTransformer
 
 from services.embedder.backends.conversion_cache import ConversionCache
+from services.embedder.backends.silent_openvino import openvino, ops
 from services.runtime.process.logging import get_logger
 
 log = get_logger(__name__)
