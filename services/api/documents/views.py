@@ -35,12 +35,16 @@ _SECONDS_LEFT = case(
     )
 ).label("seconds_left")
 
+_OF_THE_ATTEMPT = {
+    "language": attempts.c.language,
+    "title": attempts.c.details["title"].astext,
+    "pages_failed": _pages("pagesFailed"),
+    "pages_garbled": _pages("pagesGarbled"),
+}
+
 COLUMNS = [
     _SECONDS_LEFT,
-    _of_attempt("language", attempts.c.language),
-    _of_attempt("title", attempts.c.details["title"].astext),
-    _of_attempt("pages_failed", _pages("pagesFailed")),
-    _of_attempt("pages_garbled", _pages("pagesGarbled")),
+    *(_of_attempt(name, column) for name, column in _OF_THE_ATTEMPT.items()),
     *(documents.c[name]
     for name in (
         "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
@@ -138,9 +142,8 @@ def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime, priorit
         sha256=sha256,
         owner_id=attempt.owner_id,
         attempt=attempt.attempt,
-        title=None,
-        language=None,
         priority=priority,
+        **dict.fromkeys(_OF_THE_ATTEMPT),
         created_at=now,
         **_just_begun(now),
     )
@@ -160,7 +163,7 @@ def document_view(row: Row[Any]) -> DocumentView:
 
 
 def _just_begun(at: datetime) -> dict[str, Any]:
-    counts = dict.fromkeys(("page_count", "pages_failed", "pages_garbled", "chunk_count", "embedded_count"))
+    counts = dict.fromkeys(("page_count", "chunk_count", "embedded_count"))
     return {
         "status": Status.PARSING_STARTED,
         "message": SENTENCES[Status.PARSING_STARTED],
