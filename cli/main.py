@@ -103,12 +103,16 @@ def audit(
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0, help="Seconds that work may take without being missed.")
     ] = 900,
+    rebuild_archive: Annotated[
+        bool,
+        typer.Option("--rebuild-archive", help="First empty the archive of the log; the API fills it again."),
+    ] = False,
 ) -> None:
     """Compare database, log, queues and object store; status 1 if anything is missing.
 
     Reads DATABASE_URL, RABBITMQ_URL, STORAGE_URL and DATA_DIR, as the services do.
     """
-    end_with(compare(tolerance))
+    end_with(compare(tolerance, rebuild_archive=rebuild_archive))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.api.archive.keeping import keep_entries
-from services.api.archive.partitions import drop_partitions
+from services.api.archive.partitions import MAX_PLACE, drop_partitions
 from services.api.archive.spans import Span, begin_span, extend_span, read_spans, remove_span
 from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
@@ -21,7 +21,6 @@ from services.api.log.position import GapReason, Position
 from services.api.log.stream_consumer import consume_stream
 from services.api.projection.projection_position import lock_position
 from services.runtime.process.background import run_step
-from services.runtime.process.logging import get_logger
 
 FILL_ENTRIES = 1000
 RESTING_RATIO = 3.0
@@ -34,8 +33,6 @@ _OLD_LOG = text("""
 SELECT log_began_at < now() - interval '7 days' FROM projections WHERE name = 'documents'
 """)
 _FORGET_SPANS = text("DELETE FROM log_spans")
-
-log = get_logger(__name__)
 
 
 class ArchiveKeeper:
@@ -107,14 +104,15 @@ async def expire_entries(engine: AsyncEngine, first_kept: Position | None) -> No
 
 
 async def forget(engine: AsyncEngine) -> None:
-    """Empty the archive, so that it is built again from the log, in the background by whoever keeps it."""
+    """Empty the archive, so that it is built again from the log, in the background by whoever keeps it.
+
+    What it has of a log that was lost stays, since nothing else has it.
+    """
     async with engine.begin() as connection:
         locked = await lock_position(connection)
         await connection.execute(_FORGET_SPANS)
         if locked:
-            await connection.execute(
-                text("DELETE FROM log_entries WHERE place >= :base"), {"base": locked[1]}
-            )
+            await drop_partitions(connection, locked[1], MAX_PLACE)
 
 
 async def _missing_since(connection: AsyncConnection, position: Position, base: int) -> Position | None:

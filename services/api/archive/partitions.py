@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 PARTITION_PLACES = 250_000
 """Places in one; an empty one costs 32 KiB, a full one about 110 MB."""
+MAX_PLACE = 2**63 - 1
 LOCK_MS = 2000
 """A partition is dropped when nobody reads for so long, or another time: who reads meanwhile waits behind it."""
 

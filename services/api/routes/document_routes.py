@@ -8,6 +8,7 @@ from contracts.lanes import Priority
 from contracts.wire import MAX_INTEGER
 from services.api.access.caller import AnyCaller
 from services.api.archive.document_events import EventPage, list_events
+from services.api.archive.partitions import MAX_PLACE
 from services.api.documents.catalog import ListRequest, list_chunks, list_documents, read_document
 from services.api.documents.original import original_response, read_original
 from services.api.documents.uploads import DocumentBusy
@@ -28,8 +29,6 @@ from services.api.routes.dependencies import (
 from services.api.search.search import SearchRequest, SearchResult, search
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
-
-MAX_PLACE = 2**63 - 1
 
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {
