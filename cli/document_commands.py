@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.commands.documents import Action, act_on_all, act_on_some, list_documents, show_documents
-from cli.running import LOCAL, Token, Url, run
+from cli.everywhere import everywhere
+from cli.running import run
 from contracts.failures import FailureCode
 from contracts.statuses import Status
 from contracts.wire import rfc3339
@@ -46,13 +47,13 @@ After = Annotated[
 Before = Annotated[
     datetime | None, typer.Option("--created-before", help="In UTC unless told otherwise.", **_MOMENT)
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line, as in a pipe.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all of it is done.")]
 
 
 @documents.command("list")
+@everywhere
 def list_(
     status: Statuses = None,
     code: Codes = None,
@@ -63,24 +64,19 @@ def list_(
     created_before: Before = None,
     sort: Annotated[Order, typer.Option("--sort")] = Order.NEWEST,
     limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 for all.")] = 50,
-    as_json: Json = False,
-    url: Url = LOCAL,
-    token: Token = None,
 ) -> None:
     """List documents, the newest first."""
     chosen = _filter(status, code, file_type, name, owner, created_after, created_before)
-    run(url, token, lambda api: list_documents(api, {**chosen, "sort": sort.value}, limit, as_json))
+    run(lambda api: list_documents(api, {**chosen, "sort": sort.value}, limit))
 
 
 @documents.command()
+@everywhere
 def show(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
-    as_json: Json = False,
-    url: Url = LOCAL,
-    token: Token = None,
 ) -> None:
     """Show all that is known of documents."""
-    run(url, token, lambda api: show_documents(api, ids, as_json))
+    run(lambda api: show_documents(api, ids))
 
 
 def _add(action: Action, sentence: str) -> None:
@@ -96,19 +92,16 @@ def _add(action: Action, sentence: str) -> None:
         dry_run: DryRun = False,
         yes: Yes = False,
         wait: Wait = True,
-        as_json: Json = False,
-        url: Url = LOCAL,
-        token: Token = None,
     ) -> None:
         chosen = _filter(status, code, file_type, name, owner, created_after, created_before)
         if bool(ids) == bool(chosen):
             raise typer.BadParameter("either ids of documents or a filter, such as --status or --name")
         if ids:
-            run(url, token, lambda api: act_on_some(api, action, ids, dry_run, yes, as_json))
+            run(lambda api: act_on_some(api, action, ids, dry_run, yes))
         else:
-            run(url, token, lambda api: act_on_all(api, action, chosen, dry_run, yes, wait, as_json))
+            run(lambda api: act_on_all(api, action, chosen, dry_run, yes, wait))
 
-    documents.command(action.value, help=sentence)(command)
+    documents.command(action.value, help=sentence)(everywhere(command))
 
 
 _add(Action.RETRY, "Process documents again; by a filter those that have ended, a few at a time.")

@@ -18,8 +18,9 @@ from cli.commands.search import search as search_documents
 from cli.commands.upload import upload as upload_files
 from cli.commands.watch import watch as watch_stream
 from cli.document_commands import documents
+from cli.everywhere import JsonOption, VersionOption, choose, everywhere
 from cli.report import report
-from cli.running import LOCAL, Token, Url, end_with, run
+from cli.running import end_with, run
 from contracts.statuses import Status
 
 app = typer.Typer(
@@ -27,6 +28,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Upload documents to Stagecast, watch them go through the stages, and search them.",
 )
+
+
+@app.callback()
+def stagecast(
+    url: Annotated[
+        str | None, typer.Option("--url", envvar="STAGECAST_URL", help="Where Stagecast is.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option("--token", envvar="STAGECAST_TOKEN", help="Sent as Authorization: Bearer.")
+    ] = None,
+    json: JsonOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Take what stands before the command."""
+    choose(url, token, json)
+
 
 app.add_typer(documents, name="documents")
 
@@ -40,29 +57,30 @@ Documents = Annotated[
 
 
 @app.command()
+@everywhere
 def upload(
-    files: Annotated[list[Path], typer.Argument(help="Files to upload.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, and folders of files.")],
     force: Annotated[bool, typer.Option("--force", help="Process again what is there already.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow each document to its end.")] = True,
-    url: Url = LOCAL,
-    token: Token = None,
 ) -> None:
-    """Upload files and follow each through its stages; status 1 if one fails."""
+    """Upload files and folders, and follow each file through its stages; status 1 if one fails."""
 
     async def send(api: Api) -> int:
         with report() as shown:
             return await upload_files(api, files, force, wait, shown)
 
-    run(url, token, send)
+    run(send)
 
 
 @app.command()
-def watch(document: Documents = None, url: Url = LOCAL, token: Token = None) -> None:
+@everywhere
+def watch(document: Documents = None) -> None:
     """Print the live event stream until Ctrl-C."""
-    run(url, token, lambda api: watch_stream(api, document or []))
+    run(lambda api: watch_stream(api, document or []))
 
 
 @app.command()
+@everywhere
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="At most so many results.")] = 10,
@@ -70,35 +88,34 @@ def search(
         Mode | None, typer.Option("--mode", help="By meaning, by words, or by both, as without it.")
     ] = None,
     document: Documents = None,
-    url: Url = LOCAL,
-    token: Token = None,
 ) -> None:
     """Search the embedded documents."""
-    run(url, token, lambda api: search_documents(api, text, limit, document or [], mode))
+    run(lambda api: search_documents(api, text, limit, document or [], mode))
 
 
 @app.command()
+@everywhere
 def notify(
     document: Annotated[str, typer.Argument(metavar="DOCUMENT", help="The document's id.")],
     status: Annotated[Status, typer.Argument(help="What has become of it.")],
     message: Annotated[str, typer.Option("--message", help="A sentence for people.")] = "",
     metadata: Annotated[str | None, typer.Option("--metadata", metavar="JSON", help="An object.")] = None,
     key: Key = None,
-    url: Url = LOCAL,
-    token: Token = None,
 ) -> None:
     """Report a document's status through the webhook."""
     details = None if metadata is None else _json_object(metadata)
-    run(url, token, lambda api: post_status(api, _webhook_key(key), document, status, message, details))
+    run(lambda api: post_status(api, _webhook_key(key), document, status, message, details))
 
 
 @app.command()
-def pipeline(url: Url = LOCAL, token: Token = None) -> None:
+@everywhere
+def pipeline() -> None:
     """Show what waits and runs in each lane of each stage, and what lies behind; for administrators."""
-    run(url, token, show_pipeline)
+    run(show_pipeline)
 
 
 @app.command()
+@everywhere
 def audit(
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0, help="Seconds that work may take without being missed.")
@@ -116,9 +133,10 @@ def audit(
 
 
 @app.command()
-def doctor(key: Key = None, url: Url = LOCAL, token: Token = None) -> None:
+@everywhere
+def doctor(key: Key = None) -> None:
     """Try health, events, the webhook and an upload end to end, and say what is wrong."""
-    run(url, token, lambda api: try_everything(api, _webhook_key(key)))
+    run(lambda api: try_everything(api, _webhook_key(key)))
 
 
 def _webhook_key(given: str | None) -> str | None:

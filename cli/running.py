@@ -4,27 +4,22 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cli.api import Api
+from cli.everywhere import server
 from cli.output import print_error
 from stagecast_client import StagecastError
 
-LOCAL = "http://127.0.0.1:3000"
 
-Url = Annotated[str, typer.Option("--url", envvar="STAGECAST_URL", help="Where Stagecast is.")]
-Token = Annotated[
-    str | None, typer.Option("--token", envvar="STAGECAST_TOKEN", help="Sent as Authorization: Bearer.")
-]
-
-
-def run(url: str, token: str | None, command: Callable[[Api], Awaitable[int]]) -> None:
-    """End with the status that ``command`` returns."""
+def run(command: Callable[[Api], Awaitable[int]]) -> None:
+    """Ask the server that was chosen; end with the status that ``command`` returns."""
+    chosen = server.get()
 
     async def ask() -> int:
-        async with Api(url, token) as api:
+        async with Api(chosen.url, chosen.token) as api:
             return await command(api)
 
     end_with(ask())

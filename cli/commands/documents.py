@@ -32,7 +32,7 @@ class Action(StrEnum):
 _DONE = {Action.RETRY: "begun again", Action.CANCEL: "cancelled", Action.DELETE: "deleted"}
 
 
-async def list_documents(api: Api, parameters: Mapping[str, Any], limit: int, as_json: bool) -> int:
+async def list_documents(api: Api, parameters: Mapping[str, Any], limit: int) -> int:
     """Print documents, ``limit`` at most; 0 for all."""
     cursor: str | None = None
     left = limit or sys.maxsize
@@ -41,14 +41,14 @@ async def list_documents(api: Api, parameters: Mapping[str, Any], limit: int, as
         asked = {**parameters, "limit": min(PAGE, left), **({"cursor": cursor} if cursor else {})}
         page = await api.documents(asked)
         items = [item for item in page.get("items") or [] if isinstance(item, dict)]
-        _print(items, as_json, with_head=is_first)
+        _print(items, with_head=is_first)
         left -= len(items)
         cursor, is_first = page.get("nextCursor"), False
     return 0
 
 
-def _print(items: Sequence[dict[str, Any]], as_json: bool, *, with_head: bool) -> None:
-    if as_json or not at_terminal():
+def _print(items: Sequence[dict[str, Any]], *, with_head: bool) -> None:
+    if not at_terminal():
         for item in items:
             json_line(item)
         return
@@ -78,16 +78,16 @@ def _status(item: Mapping[str, Any]) -> Text:
     return status_text(Status(status)) if status in set(Status) else Text(plain(status))
 
 
-async def show_documents(api: Api, ids: Sequence[str], as_json: bool) -> int:
+async def show_documents(api: Api, ids: Sequence[str]) -> int:
     """Print all that the API tells of documents; status 1 when there is none of one."""
     refused = 0
     for document_id in ids:
         try:
             item = await api.described(document_id)
         except StagecastError as failure:
-            refused += _refused(document_id, failure, as_json)
+            refused += _refused(document_id, failure)
             continue
-        if as_json or not at_terminal():
+        if not at_terminal():
             json_line(item)
         else:
             _print_all(item)
@@ -101,9 +101,7 @@ def _print_all(item: Mapping[str, Any]) -> None:
     out().print()
 
 
-async def act_on_some(
-    api: Api, action: Action, ids: Sequence[str], dry_run: bool, yes: bool, as_json: bool
-) -> int:
+async def act_on_some(api: Api, action: Action, ids: Sequence[str], dry_run: bool, yes: bool) -> int:
     """Do something to documents one by one; status 1 when one is refused. Raises CommandFailed."""
     if action is Action.DELETE and not dry_run:
         _confirm(f"Delete {len(ids)} document{'' if len(ids) == 1 else 's'}?", yes)
@@ -112,9 +110,9 @@ async def act_on_some(
         try:
             await (api.described(document_id) if dry_run else api.act(action, document_id))
         except StagecastError as failure:
-            refused += _refused(document_id, failure, as_json)
+            refused += _refused(document_id, failure)
             continue
-        if as_json or not at_terminal():
+        if not at_terminal():
             json_line({"documentId": document_id, "action": action.value, "done": not dry_run})
         else:
             said = f"would be {_DONE[action]}" if dry_run else _DONE[action]
@@ -122,8 +120,8 @@ async def act_on_some(
     return int(bool(refused))
 
 
-def _refused(document_id: str, failure: StagecastError, as_json: bool) -> int:
-    if as_json or not at_terminal():
+def _refused(document_id: str, failure: StagecastError) -> int:
+    if not at_terminal():
         status = getattr(failure, "status", None)
         json_line({"documentId": document_id, "httpStatus": status, "detail": str(failure)})
     else:
@@ -132,40 +130,38 @@ def _refused(document_id: str, failure: StagecastError, as_json: bool) -> int:
 
 
 async def act_on_all(
-    api: Api, action: Action, chosen: Mapping[str, Any], dry_run: bool, yes: bool, wait: bool, as_json: bool
+    api: Api, action: Action, chosen: Mapping[str, Any], dry_run: bool, yes: bool, wait: bool
 ) -> int:
     """Do something to all documents that a filter chooses, and follow that to its end. Raises CommandFailed."""
     if dry_run or not yes:
         matched = int((await api.act_on_all(action, chosen, dry_run=True)).get("matched") or 0)
         if dry_run:
-            _tell(
-                {"action": action.value, "matched": matched}, f"{matched} would be {_DONE[action]}.", as_json
-            )
+            _tell({"action": action.value, "matched": matched}, f"{matched} would be {_DONE[action]}.")
             return 0
         _confirm(f"{matched} documents are to be {_DONE[action]}. Go on?", yes)
     begun = await api.act_on_all(action, chosen, dry_run=False)
     if wait:
-        await _follow(api, str(begun.get("operationId")), action, as_json)
+        await _follow(api, str(begun.get("operationId")), action)
     else:
-        _tell(begun, f"Operation {begun.get('operationId')}: {begun.get('matched')} documents.", as_json)
+        _tell(begun, f"Operation {begun.get('operationId')}: {begun.get('matched')} documents.")
     return 0
 
 
-async def _follow(api: Api, operation_id: str, action: Action, as_json: bool) -> None:
+async def _follow(api: Api, operation_id: str, action: Action) -> None:
     told = -1
     while True:
         state = await api.operation(operation_id)
         done, matched, has_ended = state.get("done"), state.get("matched"), bool(state.get("ended"))
         if done != told or has_ended:
-            _tell(state, f"{done} of {matched} {_DONE[action]}", as_json)
+            _tell(state, f"{done} of {matched} {_DONE[action]}")
             told = int(done or 0)
         if has_ended:
             return
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _tell(state: Mapping[str, Any], sentence: str, as_json: bool) -> None:
-    if as_json or not at_terminal():
+def _tell(state: Mapping[str, Any], sentence: str) -> None:
+    if not at_terminal():
         json_line(dict(state))
     else:
         out().print(plain(sentence))
