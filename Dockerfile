@@ -6,9 +6,9 @@ ARG PIP_EXTRA_INDEX_URL
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /srv/stagecast
-# The directory for objects exists, so that a new volume mounted there belongs to the user.
+# The directories exist, so that a new volume mounted there belongs to the user.
 RUN useradd --system --uid 10001 --home-dir /srv/stagecast stagecast \
-    && install -d -o stagecast -g stagecast /var/lib/stagecast /var/lib/stagecast/objects
+    && install -d -o stagecast -g stagecast /var/lib/stagecast /var/lib/stagecast/objects /var/lib/stagecast/models
 ENV DATA_DIR=/var/lib/stagecast
 # Asks the service inside its container whether it could work. Who kills what is unhealthy should ask /healthz instead.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=6 CMD ["python", "-S", "-c", "\

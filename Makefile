@@ -2,7 +2,8 @@
 TETHER := $(if $(shell command -v setpriv 2>/dev/null),setpriv --pdeathsig TERM --)
 PYTEST_ARGS ?=
 # Two at a time, a file at a time: much of the suite is waiting for processes to start and to die. In the order of
-# their names: the longest file comes first and the short ones last, so that both workers end together. A worker
+# their names: the longest file comes first and the short ones last, so that both workers end together. Files that
+# share the running system go to one worker (tests/support/spread.py), so that it starts once. A worker
 # that is lost, with a test that hangs, is not replaced: xdist would wait for ever for the one in its place.
 SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 

@@ -29,6 +29,8 @@ from local.backing.rabbitmq import PrivateBroker
 from tests.support.system import System
 
 NOTE_WORDS = 60
+START_SECONDS = 400.0
+"""Beside neighbours that leave little, the model alone takes minutes to load."""
 SETTLE_SECONDS = 3.0
 """After the last document: what the projector and the log still owe belongs to the documents."""
 
@@ -115,7 +117,7 @@ def running(
             "RATE_PER_USER": "1000000/minute",
             **(settings or {}),
         }
-        system.start("embedder", "api", "parser")
+        system.start("embedder", "api", "parser", within=START_SECONDS)
         pids = {name: process.pid for name, process in system.processes.items()}
         pids |= {"broker": broker.pid or 0, "database": database.pid or 0}
         yield (
@@ -193,9 +195,10 @@ def transactions(system: System) -> int:
 def measure_model(count: int) -> None:
     """Print what the model alone takes for the same texts, one at a time: the bound."""
     from services.embedder.loading import load_model
+    from services.embedder.model_options import ModelOptions
     from services.runtime.bundled_model import BUNDLED_MODEL
 
-    model = load_model(BUNDLED_MODEL, threads=1)
+    model = load_model(BUNDLED_MODEL, ModelOptions(threads=1))
     texts = [text.decode() for text in notes(count, seed=2)]
     model.embed(texts[:20])
     began = time.process_time()

@@ -27,6 +27,7 @@ from services.embedder.batcher import Batcher
 from services.embedder.checksum import bundled_directory
 from services.embedder.embedding_model import EmbeddingModel
 from services.embedder.loading import load_model
+from services.embedder.model_options import ModelOptions
 from services.runtime.bundled_model import BUNDLED_MODEL
 
 Vectors = NDArray[np.float32]
@@ -106,7 +107,7 @@ def main() -> None:
     options = parser.parse_args()
 
     chunks = sample_chunks(options.chunks)
-    mine, theirs = ours(load_model(BUNDLED_MODEL, threads=options.threads)), peer()
+    mine, theirs = ours(load_model(BUNDLED_MODEL, ModelOptions(threads=options.threads))), peer()
     # The first run also sets up the kernels; it serves to compare the vectors.
     cosines = np.sum(mine.embed(chunks) * theirs.embed(chunks), axis=1)
     print(f"{len(chunks)} chunks, {options.threads} threads, {os.cpu_count()} processors")

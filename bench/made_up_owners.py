@@ -52,13 +52,13 @@ def near(dice: np.random.Generator, centres: Vectors, count: int, *, noise: floa
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """A fresh database, as `make up` sets one up."""
+def database(revision: str = "head") -> Iterator[str]:
+    """A fresh database, as `make up` sets one up; as it was at an older ``revision``."""
     with tempfile.TemporaryDirectory() as directory:
         server = EmbeddedPostgres(Path(directory) / "postgres", durable=False)
         server.start()
         try:
-            migrate(server.url)
+            migrate(server.url, revision)
             yield server.url
         finally:
             server.stop()

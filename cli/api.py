@@ -52,6 +52,31 @@ class Api:
         """Remove a document with everything that was made of it."""
         await self._send("DELETE", f"{DOCUMENTS}/{document_id}")
 
+    async def documents(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a page of the list, as the API tells it."""
+        return _object(await self._send("GET", DOCUMENTS, params=httpx.QueryParams(parameters)))
+
+    async def described(self, document_id: str) -> dict[str, Any]:
+        """Return one document, as the API tells it."""
+        return _object(await self._send("GET", f"{DOCUMENTS}/{document_id}"))
+
+    async def act(self, action: str, document_id: str) -> None:
+        """Retry, cancel or delete one document."""
+        if action == "delete":
+            await self.delete(document_id)
+        else:
+            await self._send("POST", f"{DOCUMENTS}/{document_id}/{action}")
+
+    async def act_on_all(self, action: str, chosen: Mapping[str, Any], *, dry_run: bool) -> dict[str, Any]:
+        """Retry, cancel or delete what a filter chooses: ``matched``, and ``operationId`` unless counted alone."""
+        parameters = {"dryRun": "true"} if dry_run else {}
+        path = f"{DOCUMENTS}/{action}"
+        return _object(await self._send("POST", path, json={"filter": dict(chosen)}, params=parameters))
+
+    async def operation(self, operation_id: str) -> dict[str, Any]:
+        """Return how far a bulk call has come."""
+        return _object(await self._send("GET", f"/api/v1/operations/{operation_id}"))
+
     async def search(
         self, query: str, limit: int, documents: Sequence[str] = (), mode: str | None = None
     ) -> list[dict[str, Any]]:
@@ -73,6 +98,10 @@ class Api:
             self.url, key, http=self.http, sign=False, patience_seconds=0, raise_errors=True
         )
         return await notifier.send_document_processing_notification(document_id, status, message, metadata)
+
+    async def pipeline(self) -> dict[str, Any]:
+        """Return what waits and runs in each lane of each stage."""
+        return _object(await self._send("GET", "/api/v1/pipeline"))
 
     def events(self, documents: Sequence[str] = (), on_lost: OnLost = lambda _, __: None) -> AsyncEventStream:
         """Return the event stream, of some documents where any are given; it raises if it never gets through.

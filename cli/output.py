@@ -3,6 +3,7 @@
 import json
 import sys
 import unicodedata
+from contextvars import ContextVar
 from typing import Any
 
 from rich.console import Console
@@ -21,9 +22,18 @@ STYLES = {
 }
 
 
+_for_programs: ContextVar[bool] = ContextVar("for_programs", default=False)
+
+
+def for_programs(wanted: bool) -> None:
+    """Write for a program from now on, whoever reads, if that is wanted."""
+    if wanted:
+        _for_programs.set(True)
+
+
 def at_terminal() -> bool:
     """Return whether a person reads; else a program does, and gets JSON lines."""
-    return sys.stdout.isatty()
+    return sys.stdout.isatty() and not _for_programs.get()
 
 
 def out() -> Console:

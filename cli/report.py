@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from rich.box import SIMPLE
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from cli.document import Uploaded
@@ -86,6 +88,9 @@ class Bars(Report):
             console=out(),
         )
         self._bars: dict[str, TaskID] = {}
+        self._done = 0
+        self._failures: list[tuple[str, str, str]] = []
+        """Of each its name, its code and a sentence."""
 
     def __enter__(self) -> Self:
         self._display.start()
@@ -93,6 +98,17 @@ class Bars(Report):
 
     def __exit__(self, *_: object) -> None:
         self._display.stop()
+        if self._done + len(self._failures) > 1:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        """After many files their lines are far up, so what went wrong is said together at the end."""
+        if self._failures:
+            table = Table("File", "Code", "What is wrong", box=SIMPLE)
+            for row in self._failures:
+                table.add_row(*map(plain, row))
+            out().print(table)
+        out().print(f"{self._done} done, {len(self._failures)} not.")
 
     def sending(self, file: Path, size: int) -> Callable[[int], None]:
         """Draw a bar that counts bytes."""
@@ -103,6 +119,8 @@ class Bars(Report):
     def refused(self, file: Path, failure: StagecastError) -> None:
         """Take the bar away and say why."""
         self._drop(str(file))
+        status = str(failure.status) if isinstance(failure, Refused) else ""
+        self._failures.append((file.name, status, str(failure)))
         self._display.print(
             Text.assemble(("✗ ", "red"), (plain(file.name), "bold"), f": {plain(str(failure))}")
         )
@@ -131,6 +149,10 @@ class Bars(Report):
     def ended(self, progress: DocumentProgress) -> None:
         """Let the final line take the place of the bar."""
         self._drop(progress.document_id)
+        if progress.succeeded:
+            self._done += 1
+        else:
+            self._failures.append((progress.name, progress.code or "", progress.error or "failed"))
         self._display.print(final_line(progress))
 
     def lost(self, seconds: float, failure: StagecastError | None) -> None:

@@ -99,7 +99,40 @@ class DocumentDeleted(WireModel):
         return cls.model_validate_json(body)
 
 
-LogEvent = StatusEvent | DocumentDeleted
+class OperationProgress(WireModel):
+    """A bulk call has dealt with so many of the documents that it is for, or has ended."""
+
+    type: ClassVar[str] = "operation"
+    document_id: ClassVar[str] = ""
+    """It is of no document."""
+    operation_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    done: Annotated[int, Field(ge=0)]
+    matched: Annotated[int, Field(ge=0)]
+    ended: bool
+    owner_id: OwnerId | None = None
+    timestamp: Timestamp
+
+    @property
+    def event_id(self) -> str:
+        """The same for every repetition of one step."""
+        return str(uuid5(_EVENT_NAMESPACE, f"operation/{self.operation_id}/{self.done}/{self.ended}"))
+
+    @property
+    def routing_key(self) -> str:
+        """Beside ``<source>.<status>``."""
+        return "api.operation"
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read an event from its JSON body; raises pydantic.ValidationError."""
+        return cls.model_validate_json(body)
+
+
+LogEvent = StatusEvent | DocumentDeleted | OperationProgress
+
+WITHOUT_STATUS = (DocumentDeleted.type, OperationProgress.type)
+"""The types of events that have neither status nor source: no filter by these leaves them out."""
 
 
 def event_id(document_id: str, attempt: int, status: Status, progress: int = 0) -> str:

@@ -29,6 +29,7 @@ class FailureCode(StrEnum):
     PARSER_CRASHED = "parser_crashed"
     EMBEDDER_CRASHED = "embedder_crashed"
     DELIVERY_LIMIT = "delivery_limit"
+    CANCELLED = "cancelled"
     INTERNAL = "internal"
 
 
@@ -39,6 +40,7 @@ RETRYABLE = frozenset(
         FailureCode.PARSER_CRASHED,
         FailureCode.EMBEDDER_CRASHED,
         FailureCode.DELIVERY_LIMIT,
+        FailureCode.CANCELLED,
         FailureCode.INTERNAL,
     }
 )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from contracts.commands import EmbedChunks, EmbedQuery, ParseDocument, QueryEmbedding
-from contracts.events import DocumentDeleted, StatusEvent
+from contracts.events import DocumentDeleted, OperationProgress, StatusEvent
 from contracts.stream_events import stream_events_schema
 from contracts.wire import WireModel
 
@@ -13,6 +13,7 @@ DIRECTORY = Path(__file__).parent / "schemas"
 MESSAGES: tuple[type[WireModel], ...] = (
     StatusEvent,
     DocumentDeleted,
+    OperationProgress,
     ParseDocument,
     EmbedChunks,
     EmbedQuery,

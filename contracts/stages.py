@@ -76,6 +76,13 @@ def of_status(status: Status) -> StageSpec | None:
     return next((spec for spec in STAGES if status in spec.statuses), None)
 
 
+def awaited_after(status: Status) -> StageSpec:
+    """The stage that a document with that status is in, or the next one where the status has ended it."""
+    spec = of_status(status) or first()
+    has_ended = bool(spec.statuses) and status is spec.statuses[-1]
+    return (following(spec) if has_ended else None) or spec
+
+
 def following(spec: StageSpec) -> StageSpec | None:
     """The stage that comes after one, if any."""
     return named(spec.next) if spec.next else None

@@ -30,6 +30,9 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
 
 TERMINAL = frozenset(status for status, followers in FOLLOWS.items() if not followers)
 
+REPEATED = frozenset(status for status, followers in FOLLOWS.items() if status in followers)
+"""Told again with progress: of these the newest of a document says all that the earlier ones did."""
+
 SENTENCES: dict[Status, str] = {
     Status.PARSING_STARTED: "The document waits to be parsed.",
     Status.PARSING: "The document is being parsed.",

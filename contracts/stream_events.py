@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from contracts.events import DocumentDeleted, StatusEvent
+from contracts.events import DocumentDeleted, OperationProgress, StatusEvent
 from contracts.failures import FailureCode
 from contracts.statuses import Status
 from contracts.wire import Timestamp, WireModel
@@ -42,15 +42,18 @@ class ParsingMetadata(ToldMetadata):
 
 
 class ParsedMetadata(ToldMetadata):
-    """What was read; ``recognition_confidence`` is from 0 to 1."""
+    """What was read; the numbers of pages that can't be read, and of those whose text is none.
+
+    ``recognition_confidence`` is from 0 to 1.
+    """
 
     chunk_count: Count | None = None
     page_count: Count | None = None
     token_count: Count | None = None
     pages_recognized: Count | None = None
     recognition_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    pages_failed: Count | None = None
-    pages_garbled: Count | None = None
+    pages_failed: list[Count] | None = None
+    pages_garbled: list[Count] | None = None
 
 
 class EmbeddingMetadata(ToldMetadata):
@@ -165,6 +168,7 @@ STREAM_EVENTS: dict[str, Any] = {
     "heartbeat": Heartbeat,
     "document_processing": DocumentProcessing,
     "document_deleted": DocumentDeleted,
+    "operation": OperationProgress,
     "reset": Reset,
     "reconnect": Reconnect,
 }

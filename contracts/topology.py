@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from contracts import stages
+from contracts.lanes import Lane
 
 Arguments = Mapping[str, str | int | bool]
 
@@ -68,12 +69,21 @@ EVENTS = Exchange("stagecast.events", "topic")
 EXCHANGES = (COMMANDS, RETRY, DEAD, EVENTS)
 
 
-def work_queue(stage: str) -> Queue:
-    """The commands of one stage; what can't be delivered goes to ``stagecast.dead``, at least once."""
+def work_key(stage: str, lane: Lane = Lane.FIRST) -> str:
+    """The routing key of a stage's commands in a lane; the first lane's is that of the releases before lanes."""
+    return stage if lane is Lane.FIRST else f"{stage}.{lane}"
+
+
+def work_queue(stage: str, lane: Lane = Lane.FIRST) -> Queue:
+    """The commands of one stage in one lane; what can't be delivered goes to ``stagecast.dead``, at least once.
+
+    Dead letters and retries of both lanes are in the same queues. What comes back from a retry queue comes to the
+    first lane, whose worker moves what is bulk on: a queue that stands keeps the key that it was declared with.
+    """
     return Queue(
-        f"stagecast.{stage}",
+        f"stagecast.{work_key(stage, lane)}",
         "quorum",
-        ((COMMANDS, stage),),
+        ((COMMANDS, work_key(stage, lane)),),
         MappingProxyType(
             {
                 "x-delivery-limit": DELIVERY_LIMIT,
@@ -151,9 +161,14 @@ LOG = Queue(
 )
 
 
+def lanes_of(spec: stages.StageSpec) -> list[Queue]:
+    """The work queues of a stage, in the order in which it takes from them."""
+    return [work_queue(spec.name, lane) for lane in Lane]
+
+
 def work_queues() -> list[Queue]:
-    """The work queue of each stage."""
-    return [work_queue(spec.name) for spec in stages.STAGES]
+    """The work queues of each stage."""
+    return [queue for spec in stages.STAGES for queue in lanes_of(spec)]
 
 
 def queues_of(spec: stages.StageSpec) -> list[Queue]:
@@ -161,8 +176,8 @@ def queues_of(spec: stages.StageSpec) -> list[Queue]:
     following = stages.following(spec)
     return [
         LOG,
-        work_queue(spec.name),
-        *([work_queue(following.name)] if following else []),
+        *lanes_of(spec),
+        *(lanes_of(following) if following else []),
         *(retry_queue(spec.name, seconds) for seconds in RETRY_SECONDS),
         dead_letter_queue(spec.name),
         DEAD_REPORT,

@@ -25,6 +25,7 @@ from local.backing.postgres import EmbeddedPostgres
 from local.backing.rabbitmq import PrivateBroker
 from local.failures import StartFailed
 from tests.support.npm import build_typescript_client, install_npm_clients
+from tests.support.spread import SystemOnOneWorker
 from tests.support.system import System
 from tests.support.virtual_host import PrivateVirtualHost, VirtualHosts, guess_management_url
 
@@ -33,6 +34,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever starts the suite in the background has it ignore Ctrl-C, and so would every command that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SystemOnOneWorker | None:
+    """Spread the files as ``make test`` asks; other ways are pytest-xdist's own."""
+    return SystemOnOneWorker(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def missing(reason: str) -> NoReturn:
@@ -169,10 +176,12 @@ def fresh_database_url(server_url: str) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(server_url: str) -> Iterator[str]:
+def empty_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """A new database; with another ``template`` a copy of that one, to which nobody may be connected."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
         before, _, after = server_url.partition("?")
         try:
             yield f"{before.rpartition('/')[0]}/{name}" + (f"?{after}" if after else "")
@@ -217,8 +226,12 @@ def typescript_client(npm_clients: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def system(rabbitmq_url: str, management_url: str, database_url: str) -> Iterator[System]:
-    """The whole running system, shared by all tests that leave it as it was: no kills here."""
+    """The whole running system, shared by all tests that leave it as it was: no kills here.
+
+    It starts by its commands, as an operator starts it; torch could not be forked either.
+    """
     with running_system(rabbitmq_url, management_url, database_url) as running:
+        running.by_command = True
         running.start("embedder", "api", "parser")
         yield running
 

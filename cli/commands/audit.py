@@ -11,9 +11,13 @@ from cli.failures import CommandFailed
 from cli.output import at_terminal, json_line, out, plain
 
 
-async def audit(tolerance_seconds: float) -> int:
-    """Print what was counted and what was found; status 1 when there is a finding. Raises CommandFailed."""
+async def audit(tolerance_seconds: float, *, rebuild_archive: bool = False) -> int:
+    """Print what was counted and what was found; status 1 when there is a finding. Raises CommandFailed.
+
+    With ``rebuild_archive`` the archive is emptied first, and the API fills it again from the log.
+    """
     try:
+        from services.api.archive.archive_keeper import forget
         from services.api.audit.comparison import Audit, audit
         from services.runtime.database.engine import create_engine, required_database_url
         from services.runtime.errors import is_transient
@@ -30,6 +34,8 @@ async def audit(tolerance_seconds: float) -> int:
     engine = create_engine(required_database_url(settings), pool_size=2)
     tolerance = timedelta(seconds=tolerance_seconds)
     try:
+        if rebuild_archive:
+            await forget(engine)
         found: Audit = await audit(
             engine, rabbitmq_url, ObjectStore(settings.object_store_url), tolerance=tolerance
         )

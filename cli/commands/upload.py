@@ -1,7 +1,7 @@
 """Upload files and follow each through its stages."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cli.api import Api
@@ -15,8 +15,11 @@ from stagecast_client import StagecastError
 UPLOADS_AT_ONCE = 4
 
 
-async def upload(api: Api, files: Sequence[Path], force: bool, wait: bool, report: Report) -> int:
-    """Return the exit status: 1 when any file was refused or any document failed."""
+async def upload(api: Api, paths: Sequence[Path], force: bool, wait: bool, report: Report) -> int:
+    """Upload files, and those that are in folders; the exit status is 1 when any was refused or failed."""
+    files = [file for path in paths for file in _files_in(path)]
+    if not files:
+        raise CommandFailed("There is no file in " + ", ".join(map(str, paths)))
     slots = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     async def send(file: Path) -> Uploaded | None:
@@ -36,6 +39,16 @@ async def upload(api: Api, files: Sequence[Path], force: bool, wait: bool, repor
 
         succeeded = await asyncio.gather(*map(send_and_follow, files))
     return int(not all(succeeded))
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    """What is hidden in a folder is the system's own, and not meant."""
+    if not path.is_dir():
+        yield path
+        return
+    for inside in sorted(path.iterdir()):
+        if not inside.name.startswith("."):
+            yield from _files_in(inside)
 
 
 async def _is_followed_to_success(

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.backing.forgotten_queue import is_forgotten
 from local.backing.loss_evidence import Deaths, DownQueue
 from local.backing.lost_queues import lost_queue
+from local.backing.queue_fate import Fate, queue_fate
 from local.backing.rabbitmq import DISK_FREE_LIMIT, PrivateBroker
 from local.processes.ports import is_free
 from local.processes.spawn import describe_exit
@@ -29,8 +29,10 @@ FULL_DISK_SHARE, FULL_DISK_SECONDS = 0.2, 600.0
 RESTART_SECONDS = 5.0
 """A node whose queue was fine since its start is started again so soon: that costs seconds and no data."""
 RESTART_SIGHTINGS = 3
-TIMES_ASKED = 2
-"""Whether it has forgotten the queue for good is asked of the node at so many looks: it takes some seconds."""
+TIMES_ASKED = 3
+"""What becomes of the queue is asked of the node at so many looks: it may take some seconds."""
+FIRST_LOOK_SECONDS = 0.5
+"""Between looks at a node that has not come up yet, or was not seen to be fine."""
 SAID_AFTER = 3
 """Looks before the person at the terminal hears of it: a stream is down for some seconds after each start."""
 
@@ -40,7 +42,9 @@ Say = Callable[[str], None]
 class RepairedBroker(PrivateBroker):
     """A node that is replaced when a queue of ours stays down, or it never comes up, for ``repair_seconds``.
 
-    Where the queue was fine since the node's start, the node is first started again, which costs nothing.
+    Where the queue was fine since the node's start, or the node has met a full disk, it is first started again,
+    which costs seconds and no data: at once where it says itself that what keeps the queue has ended. It is
+    replaced at once only where it was started with room, and says that nothing on its disk brings the queue back.
     Never while the disk has no room, while it is in alarm, recovers or does not answer: it may only be slow then.
     The time doubles with each repair that no full disk explains; 0 is never. Where an empty directory does not
     help, the old one is put back.
@@ -72,6 +76,11 @@ class RepairedBroker(PrivateBroker):
         """Something speaks for a loss, and may lead to a repair."""
         return not self._is_spent and bool(self._down.queue or self._deaths.times or self._aside)
 
+    def launch(self) -> None:
+        """Start the process and return at once; it is looked at as soon as it is up."""
+        super().launch()
+        self._next_look = 0.0
+
     def mend(self, say: Say) -> bool:
         """Look after the node, and start it or another one anew when that is needed; then return True."""
         now = time.monotonic()
@@ -79,12 +88,10 @@ class RepairedBroker(PrivateBroker):
             return False
         if self.running:
             self._look(now, say)
-            if self._down.is_forgotten:
-                return self._replace(f"it has forgotten {self._down.queue}", say)
-            if self._down.was_fine and self._down.is_lasting(
-                now, min(RESTART_SECONDS, self._seconds), RESTART_SIGHTINGS
-            ):
+            if self._is_to_start_again(now):
                 return self._start_again(say)
+            if self._down.fate is Fate.LOST and self._was_full(now):
+                return self._replace(f"nothing in it brings {self._down.queue} back", say)
             if self._down.is_lasting(now, self._patience(now)):
                 return self._replace(f"{self._down.queue} has been down for {self._patience(now):g} s", say)
         elif self._process is not self._ended:
@@ -97,6 +104,18 @@ class RepairedBroker(PrivateBroker):
                 return self._replace(f"it has not come up for {self._seconds:g} s", say)
         return False
 
+    def _is_to_start_again(self, now: float) -> bool:
+        """Return whether a start of the node may help: where it was fine before, or has met a full disk."""
+        if self._down.met_full_disk and self._down.fate is not Fate.UNKNOWN:
+            return True
+        return self._may_help_itself and self._down.is_lasting(
+            now, min(RESTART_SECONDS, self._seconds), RESTART_SIGHTINGS
+        )
+
+    @property
+    def _may_help_itself(self) -> bool:
+        return self._down.was_fine or self._down.met_full_disk
+
     def _look(self, now: float, say: Say) -> None:
         has_room = self._has_enough_room()
         if has_room and not self._had_room:
@@ -104,18 +123,19 @@ class RepairedBroker(PrivateBroker):
         if not has_room:
             self._full_at = now
         self._had_room = has_room
-        if now < self._next_look:
+        if has_room and now < self._next_look:
             return
         lost = None
-        if self.ready():
+        if has_room and self.ready():
             self._deaths.clear()
             self._aside = None
-            lost = lost_queue(self.url, self.management_url) if has_room else None
+            lost = lost_queue(self.url, self.management_url)
         self._down.note(lost, self.pid, now)
-        if self._was_full(now) and 0 < self._down.sightings <= TIMES_ASKED:
-            self._down.is_forgotten = is_forgotten(self, self._down.queue)
+        self._down.met_full_disk |= not has_room
+        if 0 < self._down.sightings <= TIMES_ASKED and self._down.fate is Fate.UNKNOWN:
+            self._down.fate = queue_fate(self, self._down.queue)
         self._next_look = time.monotonic() + self._pause()
-        if self._down.sightings == SAID_AFTER and not self._down.was_fine:
+        if self._down.sightings == SAID_AFTER and not self._may_help_itself:
             say(
                 f"{lost} is down; if it stays so for {self._patience(now):g} s, the broker is repaired "
                 "(docs/repair.md)"
@@ -124,8 +144,9 @@ class RepairedBroker(PrivateBroker):
     def _pause(self) -> float:
         """Return the seconds to the next look."""
         if not self._down.queue:
-            return self._seconds / LOOKS_WHILE_FINE
-        quick = RESTART_SECONDS / RESTART_SIGHTINGS if self._down.was_fine else self._seconds
+            while_fine = self._seconds / LOOKS_WHILE_FINE
+            return while_fine if self._down.was_fine else min(FIRST_LOOK_SECONDS, while_fine)
+        quick = RESTART_SECONDS / RESTART_SIGHTINGS if self._may_help_itself else self._seconds
         return min(quick, self._patience(time.monotonic()) / LOOKS)
 
     def _patience(self, now: float) -> float:
@@ -136,7 +157,8 @@ class RepairedBroker(PrivateBroker):
         return now - self._full_at < FULL_DISK_SECONDS
 
     def _start_again(self, say: Say) -> bool:
-        say(f"{self._down.queue} is down, though the broker was fine: the broker is started again")
+        was = "has met a full disk" if self._down.met_full_disk else "was fine"
+        say(f"{self._down.queue} is down, though the broker {was}: the broker is started again")
         self._down = DownQueue()
         self.kill()  # which it outlives, as any death; whether it could still stop in order is not known
         self.launch()

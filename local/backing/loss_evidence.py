@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from local.backing.queue_fate import Fate
+
 LEAST_SIGHTINGS = 5
 LEAST_DEATHS = 3
 
@@ -14,22 +16,24 @@ class DownQueue:
     sightings: int = 0
     was_fine: bool = False
     """Of this process of the broker: no queue was down at one look at least."""
-    is_forgotten: bool = False
-    """The broker itself says that nothing brings it back."""
+    fate: Fate = Fate.UNKNOWN
+    """As the broker itself has told it."""
+    met_full_disk: bool = False
+    """This process of the broker has run without room: what it says then is of its memory, and not of its disk."""
     _pid: int | None = None
     _since: float = 0.0
 
     def note(self, queue: str | None, pid: int | None, now: float) -> None:
         """Note the queue that is down, "" for none, or None where the broker said nothing that counts."""
         if pid != self._pid:
-            self.queue, self.was_fine, self._pid = "", False, pid
+            self.queue, self.was_fine, self.met_full_disk, self._pid = "", False, False, pid
         if queue == "":
             self.was_fine = True
         if queue and queue == self.queue:
             self.sightings += 1
         else:
             self.queue, self.sightings, self._since = queue or "", int(bool(queue)), now
-            self.is_forgotten = False
+            self.fate = Fate.UNKNOWN
 
     def is_lasting(self, now: float, seconds: float, sightings: int = LEAST_SIGHTINGS) -> bool:
         """Return whether the same queue was down whenever the broker was asked, so often and so long (seconds)."""

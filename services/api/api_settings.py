@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from services.api.access.access_settings import AccessSettings
+from services.lifecycle.turn_statements import Shares
 from services.runtime.process.settings import CommonSettings
 
 
@@ -21,6 +22,15 @@ class ApiSettings(AccessSettings, CommonSettings):
     upload_seconds: float = Field(default=3600, gt=0)
     """For one upload."""
 
+    large_bytes: int = Field(default=4_194_304, ge=1)
+    """A document of more is bulk."""
+    owner_share: int = Field(default=16, ge=1)
+    """Documents that an owner may have under way before further ones are bulk."""
+    owner_window: int = Field(default=4, ge=1)
+    """Documents of an owner that are in the first lane at once; the others wait for their turn."""
+    bulk_window: int = Field(default=32, ge=1)
+    """Documents that are in bulk at once, shared by the owners who have some there."""
+
     sweep_seconds: float = Field(default=10, gt=0)
     """Between two looks for what a crash left half done."""
     grace_seconds: float = Field(default=30, gt=0)
@@ -29,3 +39,13 @@ class ApiSettings(AccessSettings, CommonSettings):
     """After an upgrade, in which replicas of the last release may run beside ours."""
     silence_seconds: float = Field(default=900, gt=0)
     """Without any event before a document's command is sent again; twice as long before each further time."""
+
+    @property
+    def shares(self) -> Shares:
+        """What is large, and how much of a lane is an owner's."""
+        return Shares(
+            large_bytes=self.large_bytes,
+            owner_share=self.owner_share,
+            owner_window=self.owner_window,
+            bulk_window=self.bulk_window,
+        )

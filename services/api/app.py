@@ -4,38 +4,31 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from faststream.rabbit import RabbitBroker
 
-from contracts import topology
-from services.api.access.caller import Access, refuse_unprotected
-from services.api.access.tickets import Tickets, run_ticket_expiry
-from services.api.access.tokens import create_tokens
+from services.api.access.caller import refuse_unprotected
+from services.api.access.tickets import run_ticket_expiry
 from services.api.api_settings import ApiSettings
-from services.api.documents.admission import Admission
-from services.api.documents.deletion import Deletion
-from services.api.documents.uploads import Uploads
+from services.api.archive.archive_keeper import ArchiveKeeper
 from services.api.http.access_middleware import AccessMiddleware
 from services.api.http.allowed_hosts import host_check
 from services.api.http.deadline import Deadline
 from services.api.http.problems import install_problems
-from services.api.http.rates import Rates
 from services.api.http.request_middleware import RequestMiddleware
-from services.api.log.event_log import EventLog
 from services.api.openapi import Api
-from services.api.parts import Parts
-from services.api.projection.projector import Projector
-from services.api.recovery.dead_letter_consumer import dead_letter_router
-from services.api.recovery.dead_letters import DeadLetterQueues
+from services.api.operations.document_steps import DocumentSteps
+from services.api.operations.operation_runner import OperationRunner
+from services.api.parts import Parts, create_parts
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
 from services.api.routes import (
+    bulk_routes,
     dead_letter_routes,
     document_routes,
     event_routes,
+    pipeline_routes,
     session_routes,
     ticket_routes,
     webhook_routes,
@@ -44,88 +37,13 @@ from services.api.routes.asyncapi_routes import asyncapi_router
 from services.api.routes.docs_routes import docs_router
 from services.api.routes.operation_routes import operations_router
 from services.api.routes.page_routes import page_router
-from services.api.search.query_embedder import QueryEmbedder
-from services.api.stream.hub import Hub
-from services.api.stream.stream_request import StreamLimits
-from services.api.webhook.producers import Producers
-from services.api.webhook.receipts import Receipts
-from services.api.webhook.reports import Webhook
-from services.lifecycle.status_reporter import StatusReporter
-from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
 from services.runtime.errors import Unavailable
-from services.runtime.messaging.broker import create_broker
-from services.runtime.messaging.broker_watch import BrokerWatch
-from services.runtime.messaging.declare import declare_once, declare_topology
-from services.runtime.messaging.publisher import Publisher
-from services.runtime.object_store import ObjectStore
+from services.runtime.messaging.declare import declare_topology
 from services.runtime.process.background import cancel_all, supervise
-from services.runtime.process.disk_reserve import disk_reserve
 
 START_SECONDS = 60.0
 """The broker may take so long to show the end of the log; then the start is given up."""
-PATIENCE_SECONDS = 5.0
-"""A request waits so long for the broker's confirm; then it is answered 503."""
-
-
-def create_parts(settings: ApiSettings) -> Parts:
-    """Wire everything; no connection is opened here."""
-    database_url = required_database_url(settings)
-    engine = create_engine(database_url, pool_size=15)
-    broker = create_broker(settings, "api")
-    watch = BrokerWatch.of(settings.rabbitmq_url, topology.queues(), declare_once)
-    publisher = _publisher(broker, watch)
-    reporter = StatusReporter(publisher, "api")
-    objects = ObjectStore(settings.object_store_url)
-    rates = Rates(settings)
-    disk = disk_reserve(settings)
-    event_log = EventLog(settings.rabbitmq_url)
-    projector = Projector(engine, event_log)
-    broker.include_router(dead_letter_router(engine, reporter))
-    return Parts(
-        settings=settings,
-        database_url=database_url,
-        engine=engine,
-        broker=broker,
-        publisher=publisher,
-        reporter=reporter,
-        event_log=event_log,
-        hub=Hub(event_log, _stream_limits(settings)),
-        projector=projector,
-        uploads=Uploads(engine, objects, reporter, Admission(watch), disk, settings.upload_seconds),
-        deletion=Deletion(engine, objects, publisher),
-        webhook=Webhook(engine, publisher, Receipts(engine), disk),
-        query_embedder=_query_embedder(settings, watch),
-        access=Access(
-            create_tokens(settings),
-            Tickets(engine),
-            rates,
-            settings.allowed_origins,
-        ),
-        producers=Producers.of(settings),
-        rates=rates,
-        watch=watch,
-        disk=disk,
-        dead_letters=DeadLetterQueues(engine, settings.rabbitmq_url),
-    )
-
-
-def _publisher(broker: RabbitBroker, watch: BrokerWatch) -> Publisher:
-    """Refuses an event at once while it would not reach the log."""
-    return Publisher(broker, patience_seconds=PATIENCE_SECONDS, refuse=partial(watch.require, topology.LOG))
-
-
-def _query_embedder(settings: ApiSettings, watch: BrokerWatch) -> QueryEmbedder:
-    return QueryEmbedder(settings.rabbitmq_url, refuse=partial(watch.require, topology.QUERY))
-
-
-def _stream_limits(settings: ApiSettings) -> StreamLimits:
-    return StreamLimits(
-        heartbeat_seconds=settings.heartbeat_seconds,
-        lease_seconds=settings.event_lease_seconds,
-        connections=settings.event_connections,
-        connections_per_user=settings.event_connections_per_user,
-    )
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
@@ -140,7 +58,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
     for routes in (
         event_routes,
         document_routes,
+        bulk_routes,
         dead_letter_routes,
+        pipeline_routes,
         ticket_routes,
         webhook_routes,
         session_routes,
@@ -180,8 +100,23 @@ def _install_middleware(app: FastAPI, parts: Parts) -> None:
 def _sweeper(parts: Parts) -> Sweeper:
     lost_log = LostLog(parts.engine, parts.reporter)
     return Sweeper(
-        parts.engine, parts.reporter, parts.deletion, parts.settings, lost_log, parts.projector.log_began
+        parts.engine,
+        parts.reporter,
+        parts.deletion,
+        parts.settings,
+        lost_log,
+        parts.turns,
+        parts.projector.log_began,
     )
+
+
+def _operations(parts: Parts) -> OperationRunner:
+    steps = DocumentSteps(parts.uploads, parts.deletion, parts.reporter)
+    return OperationRunner(parts.engine, parts.publisher, steps)
+
+
+def _archive_keeper(parts: Parts) -> ArchiveKeeper:
+    return ArchiveKeeper(parts.engine, parts.event_log, parts.settings.rabbitmq_url)
 
 
 async def _await_opening(parts: Parts) -> None:
@@ -203,11 +138,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = [
         supervise(asyncio.create_task(parts.event_log.run(), name="log")),
         supervise(asyncio.create_task(parts.projector.run(), name="projector")),
+        supervise(asyncio.create_task(parts.turns.run(), name="turns")),
+        supervise(asyncio.create_task(parts.pace_meter.run(), name="paces")),
+        supervise(asyncio.create_task(_archive_keeper(parts).run(), name="archive")),
         supervise(asyncio.create_task(run_ticket_expiry(parts.access.tickets), name="tickets")),
         supervise(asyncio.create_task(parts.watch.run(), name="broker watch")),
         supervise(asyncio.create_task(parts.watch.queues.run(), name="queue watch")),
         supervise(asyncio.create_task(parts.disk.run(), name="disk")),
         supervise(asyncio.create_task(_sweeper(parts).run(), name="sweeper")),
+        supervise(asyncio.create_task(_operations(parts).run(), name="operations")),
     ]
     try:
         await _await_opening(parts)

@@ -72,6 +72,17 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
+_BYTES: dict[str, Any] = {"application/octet-stream": {}}
+ORIGINAL: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The whole file", "content": _BYTES},
+    206: {
+        "description": "The range that was asked for; several as `multipart/byteranges`",
+        "content": _BYTES,
+    },
+    304: {"description": "What the caller has already"},
+}
+
+
 class Api(FastAPI):
     """FastAPI describes errors that are never answered here, and nothing of what routes read themselves."""
 

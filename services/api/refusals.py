@@ -80,6 +80,16 @@ class Unsupported(Refused):
     status = 415
 
 
+class RangeNotSatisfiable(Refused):
+    """A range that lies outside what was asked for, of ``size`` bytes."""
+
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"There are {size} bytes, and none in the range that was asked for.")
+        self.headers = {"Content-Range": f"bytes */{size}"}
+
+
 class Misdirected(Refused):
     """A request for a name that is not ours."""
 

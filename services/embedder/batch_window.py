@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
-MAX_TOKENS = 4096
-"""Tokens in one batch, padding included."""
+MAX_TOKENS = 2048
+"""Tokens in one batch, padding included. More were seen to bring nothing, and a query may have to wait for one."""
 
 MAX_ROWS = 64
 """Rows in one batch."""
@@ -57,16 +57,17 @@ class Window(Generic[T]):
         """Forget the rows that nobody wants any more."""
         self._waiting = [row for row in self._waiting if not unwanted(row)]
 
-    def next_batch(self) -> list[T]:
+    def next_batch(self, limit: int | None = None) -> list[T]:
         """Take the oldest row and those in reach that are like it, shortest first; empty when none waits.
 
-        Rows times the longest of them stay within ``max_tokens``, but for a single row that is longer.
+        Rows times the longest of them stay within ``max_tokens`` and ``limit``, but for one row that is longer.
         """
         if not self._waiting:
             return []
         lengths = [row.length for row in self._waiting[: self._reach()]]
         by_length = sorted(range(len(lengths)), key=lengths.__getitem__)
-        low, high = self._around(by_length.index(0), [lengths[index] for index in by_length])
+        budget = self._max_tokens if limit is None else min(limit, self._max_tokens)
+        low, high = self._around(by_length.index(0), [lengths[index] for index in by_length], budget)
         taken = by_length[low:high]
         batch = [self._waiting[index] for index in taken]
         for index in sorted(taken, reverse=True):
@@ -78,13 +79,13 @@ class Window(Generic[T]):
         totals = accumulate(row.length for row in self._waiting)
         return max(1, sum(1 for _ in _while_within(totals, budget)))
 
-    def _around(self, start: int, lengths: Sequence[int]) -> tuple[int, int]:
+    def _around(self, start: int, lengths: Sequence[int], budget: int) -> tuple[int, int]:
         """Grow ``lengths[low:high]`` (ascending) from ``start`` towards the neighbour nearest in length."""
         low, high = start, start + 1
         while high - low < self._max_rows:
             rows = high - low + 1
-            shorter = low > 0 and self._pays(rows, lengths[low - 1], lengths[high - 1])
-            longer = high < len(lengths) and self._pays(rows, lengths[low], lengths[high])
+            shorter = low > 0 and _pays(rows, lengths[low - 1], lengths[high - 1], budget)
+            longer = high < len(lengths) and _pays(rows, lengths[low], lengths[high], budget)
             if shorter and longer:
                 shorter = lengths[start] - lengths[low - 1] <= lengths[high] - lengths[start]
             if shorter:
@@ -95,10 +96,10 @@ class Window(Generic[T]):
                 break
         return low, high
 
-    def _pays(self, rows: int, shortest: int, longest: int) -> bool:
-        padded = rows * longest
-        similar = shortest >= SIMILAR * longest or padded <= SMALL * self._max_tokens
-        return similar and padded <= self._max_tokens
+
+def _pays(rows: int, shortest: int, longest: int, budget: int) -> bool:
+    padded = rows * longest
+    return padded <= budget and (shortest >= SIMILAR * longest or padded <= SMALL * budget)
 
 
 def _while_within(totals: Iterable[int], budget: int) -> Iterable[int]:

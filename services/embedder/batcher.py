@@ -2,16 +2,17 @@
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
-from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS, Window
-from services.embedder.embedding_model import EmbeddingModel, IndexedRow, Vectors
+from contracts.lanes import Lane
+from services.embedder.batch_pace import BatchPace
+from services.embedder.batch_window import MAX_ROWS, MAX_TOKENS
+from services.embedder.embedding_model import EmbeddingModel, Vectors
+from services.embedder.lane_queues import LaneQueues, Request, RequestQueue, RowSlot
 from services.runtime.errors import Transient
 from services.runtime.process.logging import get_logger
 
@@ -26,7 +27,8 @@ class Batcher:
     """Embeds the texts of concurrent callers in shared batches, on one thread of its own.
 
     Rows of different callers go into the model together, sorted by length and padded to at most
-    ``max_tokens_per_batch`` tokens and ``max_rows`` rows. Each batch holds the row that has waited longest.
+    ``max_tokens_per_batch`` tokens and ``max_rows`` rows, and to what ``pace`` allows while queries come. Each
+    batch holds the row that has waited longest.
 
     Use as ``async with Batcher(model) as batcher``. The thread is needed because the model computes for
     tenths of a second; torch releases the GIL meanwhile. Nobody else may call the model while it runs.
@@ -40,17 +42,15 @@ class Batcher:
         max_tokens_per_batch: int = MAX_TOKENS,
         max_rows: int = MAX_ROWS,
         on_death: Callable[[str, Exception], None] | None = None,
+        pace: BatchPace | None = None,
     ) -> None:
         self._model = model
+        self._pace = pace or BatchPace()
         self._on_death = on_death
         self._changed = threading.Condition()
         self._stopping = False
-        self._requests: set[_Request] = set()
-        # In the order in which they are served.
-        self._queues = tuple(
-            _PriorityQueue(Window(max_tokens=max_tokens_per_batch, max_rows=max_rows))
-            for _ in ("queries", "documents")
-        )
+        self._requests: set[Request] = set()
+        self._queues = LaneQueues(max_tokens=max_tokens_per_batch, max_rows=max_rows)
         self._thread = threading.Thread(target=self._work, name="embedding-model", daemon=True)
 
     @property
@@ -70,17 +70,18 @@ class Batcher:
             self._changed.notify()
         await asyncio.to_thread(self._thread.join)
 
-    async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+    async def embed(self, texts: Sequence[str], *, urgent: bool = False, lane: Lane = Lane.FIRST) -> Vectors:
         """Embed texts: float32 of shape (len(texts), dimensions), unit rows in the order of the texts.
 
-        ``urgent`` is a search query: it is made ready as one, and waits for no more than the running batch.
+        ``urgent`` is a search query: it is made ready as one, and waits for no more than the running batch. Texts
+        of the bulk lane come after those of the first, but for a quarter of the model's tokens.
         A caller that is cancelled takes its waiting rows with it. Raises BatcherStopped, and whatever the
         model raised over a batch with rows of this caller.
         """
         if not texts:
             return np.empty((0, self._model.dimensions), dtype=np.float32)
         loop = asyncio.get_running_loop()
-        request = _Request(tuple(texts), urgent, loop, loop.create_future())
+        request = Request(tuple(texts), urgent, lane, loop, loop.create_future())
         self._submit(request)
         try:
             return await request.answer
@@ -89,12 +90,14 @@ class Batcher:
             with self._changed:
                 self._requests.discard(request)
 
-    def _submit(self, request: "_Request") -> None:
+    def _submit(self, request: Request) -> None:
         with self._changed:
             if not self.alive:
                 raise BatcherStopped("the batcher is not running")
             self._requests.add(request)
-            self._queues[0 if request.query else 1].arrivals.append(request)
+            if request.query:
+                self._pace.note_query()
+            self._queues.of(request).arrivals.append(request)
             self._changed.notify()
 
     # Everything below runs on the model's thread.
@@ -115,20 +118,23 @@ class Batcher:
     def _wait(self) -> bool:
         """Wait for rows; false when it is time to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or any(queue.busy for queue in self._queues))
+            self._changed.wait_for(lambda: self._stopping or self._queues.busy)
             return not self._stopping
 
     def _step(self) -> None:
-        for queue in self._queues:
+        for queue in self._queues.in_order():
             # A query that waits is tokenized and run before a document is even tokenized.
             self._admit(queue)
+            if self._queues.has_queries_before(queue):
+                return  # one came meanwhile
             queue.window.discard(lambda slot: slot.request.is_done)
-            if batch := queue.window.next_batch():
+            if batch := queue.window.next_batch(self._pace.limit()):
+                self._queues.count(queue, len(batch) * batch[-1].length)
                 self._run(batch)
                 return
 
-    def _admit(self, queue: "_PriorityQueue") -> None:
-        while queue.arrivals:
+    def _admit(self, queue: RequestQueue) -> None:
+        while queue.arrivals and not self._queues.has_queries_before(queue):
             request = queue.arrivals.popleft()
             if request.is_done:
                 continue
@@ -137,9 +143,10 @@ class Batcher:
             except Exception as error:
                 self._settle(request, error)
             else:
-                queue.window.add(_RowSlot(index, row, request) for index, row in enumerate(rows))
+                queue.window.add(RowSlot(index, row, request) for index, row in enumerate(rows))
 
-    def _run(self, batch: "Sequence[_RowSlot]", *, may_halve: bool = True) -> None:
+    def _run(self, batch: Sequence[RowSlot], *, may_halve: bool = True) -> None:
+        began = self._pace.clock()
         try:
             vectors = self._model.forward([slot.row for slot in batch])
         except MemoryError as error:
@@ -153,20 +160,21 @@ class Batcher:
         except Exception as error:
             self._fail(batch, error)
         else:
+            self._pace.note_batch(len(batch) * max(slot.length for slot in batch), self._pace.clock() - began)
             self._deliver(batch, vectors)
 
-    def _fail(self, batch: "Sequence[_RowSlot]", error: Exception) -> None:
+    def _fail(self, batch: Sequence[RowSlot], error: Exception) -> None:
         for request in {slot.request for slot in batch}:
             self._settle(request, error)
 
-    def _deliver(self, batch: "Sequence[_RowSlot]", vectors: Vectors) -> None:
+    def _deliver(self, batch: Sequence[RowSlot], vectors: Vectors) -> None:
         for slot, vector in zip(batch, vectors, strict=True):
             slot.request.vectors[slot.index] = vector
         for request in {slot.request for slot in batch}:
             if request.complete:
                 self._settle(request)
 
-    def _settle(self, request: "_Request", error: Exception | None = None) -> None:
+    def _settle(self, request: Request, error: Exception | None = None) -> None:
         request.is_done = True
         # The loop may be closed already, and then nobody is left to be told.
         with suppress(RuntimeError):
@@ -180,47 +188,3 @@ class Batcher:
             stopped = BatcherStopped("the batcher stopped before these texts were embedded")
             stopped.__cause__ = reason
             self._settle(request, stopped)
-
-
-@dataclass(eq=False, slots=True)
-class _Request:
-    """The texts of one call; ``is_done`` when it was answered or cancelled."""
-
-    texts: tuple[str, ...]
-    query: bool
-    loop: asyncio.AbstractEventLoop
-    answer: "asyncio.Future[Vectors]"
-    vectors: dict[int, Vectors] = field(default_factory=dict)
-    is_done: bool = False
-
-    @property
-    def complete(self) -> bool:
-        return len(self.vectors) == len(self.texts)
-
-    def resolve(self, error: Exception | None) -> None:
-        """Answer, on the caller's loop; a caller that was cancelled has its answer already."""
-        if self.answer.done():
-            return
-        if error is None:
-            self.answer.set_result(np.stack([self.vectors[index] for index in range(len(self.texts))]))
-        else:
-            self.answer.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _RowSlot(IndexedRow):
-    """A row that waits, and the request that its vector is for."""
-
-    request: _Request
-
-
-@dataclass(eq=False, slots=True)
-class _PriorityQueue:
-    """The work of one priority: requests that are not tokenized yet, then rows that wait."""
-
-    window: Window[_RowSlot]
-    arrivals: deque[_Request] = field(default_factory=deque)
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.arrivals or len(self.window))

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.commands import Batching, EmbedChunks
 from contracts.events import StatusEvent
+from contracts.lanes import Lane
 from contracts.statuses import Status
 from services.embedder.batcher import Batcher
 from services.embedder.embedding_model import EmbeddingModel, Vectors
 from services.lifecycle.attempt_statements import remove_older_attempts
+from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.batch_statements import (
     begin_batch,
     read_progress,
@@ -26,6 +28,7 @@ from services.lifecycle.document_statements import record_outcome
 from services.lifecycle.intake import resolved_command
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
+from services.pacing.time_left import time_left
 from services.runtime.errors import MalformedMessage, Superseded
 
 
@@ -38,6 +41,8 @@ class Progress:
     is_complete: bool
     started_at: datetime
     batch_chunks: int
+    seconds: float | None
+    """Since the first batch was begun."""
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -58,6 +63,7 @@ class EmbedCommandHandler:
     model: EmbeddingModel
     batcher: Batcher
     reporter: StatusReporter
+    lane: Lane = Lane.FIRST
 
     async def handle(self, command: EmbedChunks, message: RabbitMessage) -> None:
         """Embed one batch unless that is done; whoever completes the document reports ``embedded``.
@@ -70,7 +76,10 @@ class EmbedCommandHandler:
                 return
             connection, attempt = resolved
             batch = await self._begin(connection, attempt, command)
-        vectors = await self._embed(batch) if batch is not None else {}
+        vectors = {}
+        if batch is not None:
+            # What waits for the model goes with the document: the batcher drops the rows of who was cancelled.
+            vectors = await while_wanted(self.engine, attempt, self._embed(batch))
         # One at a time: the attempt's row is written, and then perhaps the document's.
         async with locked_attempt(self.engine, *attempt.key, lock=Lock.WRITING) as (connection, _):
             stored = None
@@ -89,7 +98,7 @@ class EmbedCommandHandler:
     async def _embed(self, batch: Sequence[BatchChunk]) -> dict[str, Vectors]:
         """Return the vectors of the texts that have none, each text once."""
         texts = list(dict.fromkeys(chunk.embedded_text for chunk in batch if not chunk.has_vector))
-        return dict(zip(texts, await self.batcher.embed(texts), strict=True))
+        return dict(zip(texts, await self.batcher.embed(texts, lane=self.lane), strict=True))
 
     async def _begin(
         self, connection: AsyncConnection, attempt: DocumentAttempt, command: EmbedChunks
@@ -121,7 +130,11 @@ class EmbedCommandHandler:
             attempt,
             Status.EMBEDDING,
             f"{progress.embedded_count} of {progress.chunk_count} chunks are embedded.",
-            {"embeddedCount": progress.embedded_count, "chunkCount": progress.chunk_count},
+            {
+                "embeddedCount": progress.embedded_count,
+                "chunkCount": progress.chunk_count,
+                "secondsLeft": time_left(progress.embedded_count, progress.chunk_count, progress.seconds),
+            },
             progress=progress.embedded_count,
         )
         await self.reporter.publish(event)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.embedder.batch_window import Window
+from services.embedder.model_options import Runtime
 
 Vectors = NDArray[np.float32]
 """Shape (rows, dimensions); each row has length 1."""
@@ -46,6 +47,9 @@ class EmbeddingModel(Protocol):
     name: str
     dimensions: int
     max_tokens: int
+
+    runtime: Runtime | None = None
+    """What it runs on; None where nothing was chosen."""
 
     def tokenize(self, texts: Sequence[str], *, query: bool = False) -> list[Row]:
         """Make texts ready, truncated to ``max_tokens``; some models treat a ``query`` in its own way."""

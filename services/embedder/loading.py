@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.embedder.checksum import ModelUnavailable, bundled_directory
 from services.embedder.embedding_model import EmbeddingModel
+from services.embedder.model_options import ModelOptions
 from services.runtime.bundled_model import BUNDLED_MODEL, is_bundled
 from services.runtime.process.logging import get_logger
 
@@ -16,7 +17,7 @@ Anything else, as an ImportError deep in torch, is a broken installation or a bu
 So is anything that happens to the bundled model, which is there."""
 
 
-def load_model(name: str, *, threads: int) -> EmbeddingModel:
+def load_model(name: str, options: ModelOptions) -> EmbeddingModel:
     """Load a sentence-transformers model by hub name or path, and prove on a sentence that it works.
 
     The bundled model's weights are checked, and nothing is downloaded for it. Raises ModelUnavailable; where
@@ -25,7 +26,9 @@ def load_model(name: str, *, threads: int) -> EmbeddingModel:
     bundled = is_bundled(name)
     source = str(bundled_directory()) if bundled else _existing(name)
     try:
-        model = _load(source, BUNDLED_MODEL if bundled else name, threads=threads, bundled=bundled)
+        model = _load(source, BUNDLED_MODEL if bundled else name, options, bundled=bundled)
+    except ModelUnavailable:
+        raise
     except Exception as error:
         if bundled or not isinstance(error, _EXPECTED):
             log.exception("embedding_model_broken", model=name)
@@ -34,16 +37,17 @@ def load_model(name: str, *, threads: int) -> EmbeddingModel:
             f"The embedding model {name} can't be loaded: {reason}. Set EMBEDDING_MODEL to the directory of a "
             "sentence-transformers model, or to the name of one on a hub that this machine can reach."
         ) from error
+    log.info("embedding_model_loaded", model=model.name, runs_on=str(model.runtime))
     return model
 
 
-def _load(source: str, name: str, *, threads: int, bundled: bool) -> EmbeddingModel:
+def _load(source: str, name: str, options: ModelOptions, *, bundled: bool) -> EmbeddingModel:
     try:
         # Torch takes seconds to import and half a gigabyte: only a process that embeds pays for it.
-        from services.embedder.backends.sentence_transformers_backend import load_sentence_model
+        from services.embedder.backends.selection import load_sentence_model
     except OSError as error:
         raise ImportError(str(error)) from error  # a library of torch that the system can't load
-    model = load_sentence_model(source, name, threads=threads, bundled=bundled)
+    model = load_sentence_model(source, name, options, bundled=bundled)
     model.embed(["The first sentence takes the longest."])
     return model
 

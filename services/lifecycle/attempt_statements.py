@@ -15,7 +15,7 @@ from contracts.commands import Batching
 from services.lifecycle.chunk import Chunk
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, attempts
-from services.search_terms.indexing import IndexedDocument
+from services.search_terms.indexed_document import IndexedDocument
 
 _THIS_ATTEMPT = "document_id = :document_id AND attempt = :attempt"
 

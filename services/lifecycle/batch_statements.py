@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.commands import EmbedChunks
 from services.lifecycle.chunk import CONTEXT_END, SAID_HASH_BYTES, BatchChunk, text_hash
 from services.lifecycle.document_attempt import DocumentAttempt
+from services.runtime.database.binary_array import BinaryArray
 from services.runtime.errors import Transient
 
 _POINTS_TO_NOTHING = "23503"
@@ -21,7 +22,8 @@ _POINTS_TO_NOTHING = "23503"
 
 _THIS_ATTEMPT = "document_id = :document_id AND attempt = :attempt"
 
-_PROGRESS = """embedded_count, chunk_count, batches_done = batches AS is_complete, started_at, batch_chunks"""
+_PROGRESS = """embedded_count, chunk_count, batches_done = batches AS is_complete, started_at, batch_chunks,
+  CAST(extract(epoch FROM now() - embedding_started_at) AS double precision) AS seconds"""
 
 MANY_CONTEXTS = 8
 """Of a text that an owner has in so many contexts, as a letterhead behind many titles, no further one is embedded,
@@ -155,7 +157,7 @@ async def store_batch(
         "hashes": [text_hash(chunk.embedded_text) for chunk in chunks],
         "said_hashes": [said[text] for text in vectors],
         "new_hashes": [text_hash(text) for text in vectors],
-        "vectors": list(vectors.values()),
+        "vectors": BinaryArray(vectors.values()) if vectors else [],
     }
     try:
         row = (await connection.execute(_STORE_BATCH, values)).one_or_none()

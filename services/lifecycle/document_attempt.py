@@ -1,13 +1,17 @@
 """The attempt that a stage works on, and the lock that keeps its work from outliving it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from contracts import stages
+from contracts.lanes import Lane
+from contracts.stages import StageSpec
+from contracts.statuses import Status
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents
 from services.runtime.errors import Superseded
 
@@ -38,11 +42,18 @@ class DocumentAttempt:
     size: int
     is_done: bool = False
     """True when the outcome of this attempt has been decided already."""
+    lane: str | None = None
+    """That of its commands; None where none was decided, as by a release before lanes: the first."""
 
     @property
     def key(self) -> tuple[str, int]:
         """The document's id and the attempt's number."""
         return self.document_id, self.attempt
+
+    @property
+    def is_bulk(self) -> bool:
+        """True when its commands are bulk."""
+        return self.lane == Lane.BULK
 
 
 _CURRENT = select(
@@ -52,6 +63,7 @@ _CURRENT = select(
     documents.c.file_type,
     documents.c.size,
     documents.c.outcome.is_not(None).label("is_done"),
+    documents.c.lane,
 ).where(documents.c.document_id == bindparam("document_id"), IS_ALIVE, IS_UPLOADED)
 _STATEMENTS = {
     lock: _CURRENT.with_for_update(read=read, key_share=key_share)
@@ -60,13 +72,32 @@ _STATEMENTS = {
 }
 
 
-async def is_wanted(connection: AsyncConnection, attempt: DocumentAttempt) -> bool:
-    """Return whether an attempt is still to be worked on: current, of a document that is alive, without an outcome.
+_WANTED = select(documents.c.document_id, documents.c.attempt).where(
+    tuple_(documents.c.document_id, documents.c.attempt).in_(bindparam("keys", expanding=True)),
+    IS_ALIVE,
+    IS_UPLOADED,
+    documents.c.outcome.is_(None),
+)
+_STATUS = select(documents.c.status, documents.c.status_attempt).where(
+    documents.c.document_id == bindparam("document_id")
+)
+
+
+async def wanted_among(connection: AsyncConnection, keys: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return which attempts are still to be worked on: current, of documents that are alive, without an outcome.
 
     Nothing is locked, so that may be over by the time that it is told.
     """
-    row = (await connection.execute(_CURRENT, {"document_id": attempt.document_id})).one_or_none()
-    return row is not None and row.attempt == attempt.attempt and not row.is_done
+    rows = await connection.execute(_WANTED, {"keys": list(keys)})
+    return {(document_id, attempt) for document_id, attempt in rows}
+
+
+async def awaited_stage(connection: AsyncConnection, attempt: DocumentAttempt) -> StageSpec:
+    """Return the stage that an attempt is in or waits for, as far as the table has heard."""
+    row = (await connection.execute(_STATUS, {"document_id": attempt.document_id})).one()
+    return (
+        stages.awaited_after(Status(row.status)) if row.status_attempt == attempt.attempt else stages.first()
+    )
 
 
 @asynccontextmanager

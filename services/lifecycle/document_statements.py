@@ -1,4 +1,4 @@
-"""Every write of the table ``documents``, each by its name; nothing else writes it but ``lost_log_statements``.
+"""The writes of the table ``documents``, each by its name; others: ``lost_log_statements``, ``turn_statements``.
 
 ``docs/architecture.md`` lists which writes which column. Statements are made once: making one costs more than
 sending it.
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select, text, true, update
+from sqlalchemy import ColumnElement, Row, Text, bindparam, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import StatusEvent
+from contracts.lanes import Lane, Priority
 from contracts.statuses import SENTENCES, Status
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.runtime.database.tables import IS_ALIVE, IS_UPLOADED, documents
@@ -34,8 +35,9 @@ _INSERT_UPLOADED = text(f"""
 WITH reserved AS (SELECT document_id FROM upload_reservations WHERE document_id = :document_id),
 stored AS (
   INSERT INTO documents (document_id, owner_id, filename, file_type, size, sha256, created_at, attempted_at,
-    updated_at, status, status_attempt, message)
-  SELECT document_id, :owner_id, :filename, :file_type, :size, :sha256, :now, now(), :now, :status, 1, :message
+    updated_at, status, status_attempt, message, priority)
+  SELECT document_id, :owner_id, :filename, :file_type, :size, :sha256, :now, now(), :now, :status, 1, :message,
+    :priority
   FROM reserved ON CONFLICT DO NOTHING RETURNING document_id
 ),
 used AS (DELETE FROM upload_reservations old USING stored WHERE old.document_id = stored.document_id)
@@ -52,6 +54,9 @@ _OPEN_ATTEMPT = (
         attempt=documents.c.attempt + 1,
         attempted_at=func.now(),  # by the clock that tells its age, which need not be that of this process
         commanded_at=None,
+        priority=func.coalesce(bindparam("priority", type_=Text), documents.c.priority),
+        lane=None,
+        waiting_since=None,
         outcome=None,
         outcome_published_at=None,
         resend_count=0,
@@ -73,7 +78,7 @@ _LOCK_ENDED = (
 _NOTE_COMMANDED = (
     update(documents)
     .where(_THIS_ATTEMPT, IS_ALIVE, IS_UPLOADED, documents.c.outcome.is_(None))
-    .values(commanded_at=func.now())
+    .values(commanded_at=func.now(), lane=func.coalesce(documents.c.lane, Lane.FIRST.value))
 )
 _RECORD_OUTCOME = (
     update(documents).where(_THIS).values(outcome=bindparam("outcome"), outcome_published_at=None)
@@ -118,7 +123,11 @@ class Insertion:
 
 
 async def insert_uploaded(
-    connection: AsyncConnection, attempt: DocumentAttempt, sha256: str, now: datetime
+    connection: AsyncConnection,
+    attempt: DocumentAttempt,
+    sha256: str,
+    now: datetime,
+    priority: Priority = Priority.NORMAL,
 ) -> Insertion:
     """Make the row of an upload out of its reservation, unless the owner has the same content already."""
     row = await connection.execute(
@@ -133,16 +142,19 @@ async def insert_uploaded(
             "now": now,
             "status": Status.PARSING_STARTED.value,
             "message": SENTENCES[Status.PARSING_STARTED],
+            "priority": priority.value,
         },
     )
     return Insertion(*row.one())
 
 
-async def open_attempt(connection: AsyncConnection, document_id: str, ended: int) -> DocumentAttempt | None:
+async def open_attempt(
+    connection: AsyncConnection, document_id: str, ended: int, priority: Priority | None = None
+) -> DocumentAttempt | None:
     """Make the attempt after ``ended`` the current one; None unless that has ended and this was published."""
     if await connection.scalar(_LOCK_ENDED, {"key": document_id, "key_attempt": ended}) is None:
         return None
-    row = (await connection.execute(_OPEN_ATTEMPT, {"key": document_id})).one()
+    row = (await connection.execute(_OPEN_ATTEMPT, {"key": document_id, "priority": priority})).one()
     return DocumentAttempt(document_id, *row)
 
 

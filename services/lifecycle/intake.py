@@ -1,7 +1,7 @@
 """Resolves a command to the attempt that it is for, and decides whether there is still work to do."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from faststream.rabbit.message import RabbitMessage
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -10,8 +10,10 @@ from structlog.contextvars import bind_contextvars
 from contracts.commands import StageCommand
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, locked_attempt
+from services.lifecycle.ended_attempts import ended_attempts
 from services.lifecycle.outcome import publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
+from services.runtime.errors import Superseded
 from services.runtime.messaging.headers import ATTEMPT_HEADER, is_manual, is_retry_of
 from services.runtime.process.logging import get_logger
 
@@ -26,10 +28,22 @@ async def resolved_command(
 
     A dead letter that was moved back, or a command that a person wrote in the management UI, asks again: the
     document starts a new attempt, since ``failed`` and ``embedded`` are terminal within one. Raises
-    Superseded when the document was deleted or started anew.
+    Superseded when the document was deleted or started anew. Of the further commands of an attempt that has ended
+    nothing is read but their ids, and the database is not asked.
     """
     key = (command.document_id, command.attempt)
-    async with locked_attempt(engine, *key, even_if_done=True) as (connection, attempt):
+    ended, is_asked_again = ended_attempts(engine), is_manual(message.raw_message)
+    if key in ended and not is_asked_again:
+        yield None
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            connection, attempt = await stack.enter_async_context(
+                locked_attempt(engine, *key, even_if_done=True)
+            )
+        except Superseded:
+            ended.add(key)
+            raise
         bind_contextvars(document_id=attempt.document_id, attempt=attempt.attempt)
         if not attempt.is_done:
             # What is tried again is for this attempt, also when that has ended by then.
@@ -47,6 +61,7 @@ async def _answer_again(
     await publish_outcome(engine, reporter, *attempt.key)
     raw = message.raw_message
     if is_retry_of(raw.headers, attempt.attempt) or not is_manual(raw):
+        ended_attempts(engine).add(attempt.key)
         log.info("command_already_done", document_id=attempt.document_id, attempt=attempt.attempt)
         return
     renewed = await open_next_attempt(engine, attempt.document_id, ended=attempt.attempt)

@@ -7,11 +7,13 @@ publishes that one.
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from contracts.failures import DocumentFailed
+from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.attempt_statements import remove_attempt
-from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
+from services.lifecycle.document_attempt import DocumentAttempt, Lock, awaited_stage, locked_attempt
 from services.lifecycle.document_statements import record_outcome, take_outcome
 from services.lifecycle.status_reporter import StatusReporter
+
+CANCELLED = DocumentFailed(FailureCode.CANCELLED, "The processing of the document was cancelled.")
 
 
 async def publish_outcome(
@@ -37,6 +39,25 @@ async def fail(
     async with locked_attempt(engine, *attempt.key, lock=Lock.EXCLUSIVE) as (connection, _):
         await record_failure(connection, reporter, attempt, failure, stage)
     await publish_outcome(engine, reporter, *attempt.key)
+
+
+async def cancel(
+    engine: AsyncEngine, reporter: StatusReporter, document_id: str, attempt: int | None = None
+) -> DocumentAttempt:
+    """Decide that an attempt, the current one unless told, ends as cancelled; ``publish_outcome`` is to follow.
+
+    From then on nothing is stored for it, and whoever works on it stops within a second. An attempt that has ended
+    already is returned as it is, with ``is_done``. Raises Superseded where it is not the current one, or the
+    document was deleted.
+    """
+    async with locked_attempt(engine, document_id, attempt, lock=Lock.EXCLUSIVE, even_if_done=True) as (
+        connection,
+        current,
+    ):
+        if not current.is_done:
+            stage = await awaited_stage(connection, current)
+            await record_failure(connection, reporter, current, CANCELLED, stage.stage)
+    return current
 
 
 async def record_failure(

@@ -16,7 +16,7 @@ from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.chunk import Chunk
 from services.parser import ipc
 from services.parser.chunking.chunker import Chunker
-from services.parser.chunking.context import title_of
+from services.parser.chunking.context import own_title, title_of
 from services.parser.confinement import confine, die_with
 from services.parser.formats import read
 from services.parser.formats.reading import Reading, empty
@@ -36,6 +36,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     chunker = Chunker(ModelTokenizer.load(confinement.embedding_model))
     gc.freeze()
+    os.nice(confinement.niceness)
     confine(confinement.memory_bytes)
     answers.write(ipc.encode(ipc.Ready()))
     while task := ipc.read_task(tasks):
@@ -88,15 +89,25 @@ class _Work:
         if not chunks:
             raise empty()
         self._send_chunks(chunks)
+        called = own_title(content)
         return ipc.Parsed(
-            page_count=content.page_count, pages_failed=content.pages_failed, metadata=content.metadata
+            page_count=content.page_count,
+            pages_failed=content.pages_failed,
+            pages_garbled=content.pages_garbled,
+            metadata={**content.metadata, "title": called} if called else content.metadata,
         )
 
     def _reading(self) -> Reading:
         task = self._task
         allowance = Allowance(task.stand_in_seconds, in_all=task.is_careful)
         return Reading(
-            task.pdf_engine, self._report, self._swallowed, allowance, task.avoided_page, task.last_page
+            task.pdf_engine,
+            self._report,
+            self._get_on,
+            self._swallowed,
+            allowance,
+            task.avoided_page,
+            task.last_page,
         )
 
     def _send_chunks(self, chunks: tuple[Chunk, ...]) -> None:

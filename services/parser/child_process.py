@@ -57,10 +57,13 @@ class ChildProcess:
         self._listening = asyncio.create_task(self._listen(), name="parser-child-stderr")
 
     @classmethod
-    async def start(cls, memory_bytes: int, embedding_model: str) -> Self:
+    async def start(cls, memory_bytes: int, embedding_model: str, *, niceness: int = 0) -> Self:
         """Start a child and wait until it is ready; raises ChildNotReady."""
         confinement = ipc.Confinement(
-            parent=os.getpid(), memory_bytes=memory_bytes, embedding_model=embedding_model
+            parent=os.getpid(),
+            memory_bytes=memory_bytes,
+            embedding_model=embedding_model,
+            niceness=niceness,
         )
         process = await asyncio.create_subprocess_exec(
             sys.executable,

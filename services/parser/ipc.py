@@ -32,6 +32,7 @@ class Confinement(_Frame):
     parent: int
     memory_bytes: int
     embedding_model: str
+    niceness: int = 0
 
 
 class Task(_Frame):
@@ -89,6 +90,7 @@ class Parsed(_Last):
     kind: Literal["parsed"] = "parsed"
     page_count: int | None
     pages_failed: tuple[int, ...]
+    pages_garbled: tuple[int, ...] = ()
     metadata: dict[str, str]
 
 

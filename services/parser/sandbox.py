@@ -10,9 +10,11 @@ from contracts.events import MAX_MESSAGE_CHARACTERS
 from contracts.failures import DocumentFailed, FailureCode
 from services.lifecycle.chunk import Chunk
 from services.parser import ipc
-from services.parser.child_process import ChildDied, ChildNotReady, ChildProcess
+from services.parser.child_pool import ChildPool, PoolSize
+from services.parser.child_process import ChildDied, ChildProcess
 from services.parser.formats.reading import MAX_CHARACTERS, PdfEngineName
 from services.parser.limits.next_try import Reached, next_try
+from services.parser.limits.slow_documents import SLOW_SECONDS
 from services.parser.limits.time_budget import TimeBudget
 from services.parser.normalization import clean
 from services.parser.parsed_document import ParsedDocument
@@ -31,7 +33,11 @@ log = get_logger(__name__)
 
 
 class Sandbox:
-    """A fixed number of parser children; use it as an async context manager."""
+    """A bounded number of parser children; use it as an async context manager.
+
+    ``processes`` of them, and one more for each document that is slow, ``spare_processes`` at most: a few files
+    that take their whole time hold nobody else up.
+    """
 
     def __init__(
         self,
@@ -43,43 +49,40 @@ class Sandbox:
         stand_in_seconds: float = 15,
         further_seconds: float = FURTHER_SECONDS,
         documents_per_process: int = 50,
+        spare_processes: int = 0,
         pdf_engine: PdfEngineName = "auto",
         embedding_model: str,
+        niceness: int = 0,
     ) -> None:
         """``memory_bytes`` is what a child may take beyond what it needs to be ready.
 
         ``timeout_seconds`` is for one document, ``stall_seconds`` for what passes without a finished page, and
         ``stand_in_seconds`` for the engine that stands in for another. A child is replaced after
-        ``documents_per_process``.
+        ``documents_per_process``, and has a ``niceness`` beyond that of this process.
         """
-        self._processes = processes
         self._memory_bytes = memory_bytes
         self._timeout_seconds = timeout_seconds
         self._stall_seconds = stall_seconds
         self._further_seconds = further_seconds
         self._stand_in_seconds = min(stand_in_seconds, stall_seconds / 2)
-        self._documents_per_process = documents_per_process
         self._pdf_engine: PdfEngineName = pdf_engine
         self._embedding_model = embedding_model
-        self._idle: asyncio.Queue[asyncio.Task[ChildProcess]] = asyncio.Queue()
-        self._children: set[asyncio.Task[ChildProcess]] = set()
-        self._ending: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._niceness = niceness
+        self._children = ChildPool(PoolSize(processes, spare_processes, documents_per_process), self._start)
+
+    @property
+    def slow_documents(self) -> int:
+        """The number of documents under way for which another child stands in."""
+        return self._children.slow_documents
 
     async def __aenter__(self) -> Self:
         """Start the children; raises ChildNotReady when they can't."""
-        for _ in range(self._processes):
-            self._idle.put_nowait(self._start())
-        try:
-            await asyncio.gather(*self._children)
-        except BaseException:
-            await self._end_all()
-            raise
+        await self._children.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Kill the children, those at work too."""
-        await self._end_all()
+        await self._children.__aexit__(*_)
 
     async def parse(
         self, path: Path, media_type: str, on_progress: OnProgress, *, filename: str = ""
@@ -99,7 +102,9 @@ class Sandbox:
             pdf_engine=self._pdf_engine,
             stand_in_seconds=self._stand_in_seconds,
         )
-        return await self._read(task, _ToldProgress(on_progress), TimeBudget(self._timeout_seconds))
+        with self._children.document() as note_slow:
+            budget = TimeBudget(self._timeout_seconds, slow_seconds=SLOW_SECONDS, on_slow=note_slow)
+            return await self._read(task, _ToldProgress(on_progress), budget)
 
     async def _read(self, task: ipc.Task, told: "_ToldProgress", budget: TimeBudget) -> ParsedDocument:
         """Try as often as there is something to try; raises DocumentFailed."""
@@ -131,42 +136,24 @@ class Sandbox:
     async def _try(
         self, task: ipc.Task, reached: Reached, told: "_ToldProgress", budget: TimeBudget
     ) -> ParsedDocument:
-        child = await self._idle.get()
+        child = await self._children.take()
         healthy = False
         try:
             answer, chunks = await _exchange(await asyncio.shield(child), task, reached, told, budget)
             healthy = not _is_suspect(answer)
         finally:
-            self._give_back(child, healthy=healthy)
+            self._children.give_back(child, healthy=healthy)
         return _document(answer, chunks)
 
     def _start(self) -> asyncio.Task[ChildProcess]:
-        starting = ChildProcess.start(self._memory_bytes, self._embedding_model)
-        child = asyncio.create_task(starting, name="parser-child")
-        self._children.add(child)
-        return child
-
-    def _give_back(self, child: asyncio.Task[ChildProcess], *, healthy: bool) -> None:
-        if self._closed:
-            return
-        if healthy and child.result().documents < self._documents_per_process:
-            self._idle.put_nowait(child)
-            return
-        self._children.discard(child)
-        ending = asyncio.create_task(_end(child), name="parser-child-end")
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        self._idle.put_nowait(self._start())
-
-    async def _end_all(self) -> None:
-        self._closed = True
-        await asyncio.gather(*map(_end, self._children), *self._ending)
+        starting = ChildProcess.start(self._memory_bytes, self._embedding_model, niceness=self._niceness)
+        return asyncio.create_task(starting, name="parser-child")
 
     def _failure(self, error: ChildDied | DocumentFailed) -> DocumentFailed:
         """What becomes of the document when a try ends so; raises ChildDied when it is the sandbox that ends."""
         if isinstance(error, DocumentFailed):
             return error
-        if self._closed:
+        if self._children.is_closed:
             raise error
         log.warning("parser_child_died", returncode=error.returncode, stderr=error.stderr[-2000:])
         if error.of_memory:
@@ -233,15 +220,6 @@ def _document(answer: ipc.Parsed | ipc.Failed, chunks: list[Chunk]) -> ParsedDoc
         chunks=tuple(chunks),
         page_count=answer.page_count,
         pages_failed=answer.pages_failed,
+        pages_garbled=answer.pages_garbled,
         metadata=answer.metadata,
     )
-
-
-async def _end(starting: asyncio.Task[ChildProcess]) -> None:
-    if not starting.done():
-        starting.cancel()
-    try:
-        child = await starting
-    except (asyncio.CancelledError, ChildNotReady):
-        return
-    await child.kill()

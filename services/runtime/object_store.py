@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -15,9 +15,13 @@ from obstore.store import ObjectStore as Backend
 
 from services.runtime.errors import Unavailable
 
+if TYPE_CHECKING:  # the package has it for type checkers alone
+    from obstore import GetOptions, GetResult
+
 FOLDER = "documents"
 PART_MARK = "#"
 """A local store puts it behind the name of an object while that arrives."""
+SENT_BYTES = 256 * 1024
 PART_BYTES = 5 * 1024 * 1024
 """S3 takes no part of an upload under 5 MiB."""
 
@@ -51,6 +55,16 @@ class ObjectStore:
         self._require_directory()
         with await self._open(document_id) as file:
             yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+
+    async def stream(self, document_id: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Open an object, and return its bytes from ``start`` up to ``end``, piece by piece.
+
+        Raises FileNotFoundError when there is no such object.
+        """
+        self._require_directory()
+        part: GetOptions | None = {"range": (start, end)} if end > start else None
+        answer = await obstore.get_async(self._store, _key(document_id), options=part)
+        return _pieces(answer, end - start)
 
     async def _open(self, document_id: str) -> IO[bytes]:
         if self._directory is not None:
@@ -93,6 +107,12 @@ class ObjectStore:
             return []
         # It looks through all names: 100 ms for 100,000 documents, which every open stream would wait for.
         return list(await asyncio.to_thread(self._directory.glob, f"{document_id}{PART_MARK}*"))
+
+
+async def _pieces(answer: "GetResult", size: int) -> AsyncIterator[bytes]:
+    if size > 0:
+        async for piece in answer.stream(SENT_BYTES):
+            yield bytes(piece)
 
 
 def _key(document_id: str) -> str:

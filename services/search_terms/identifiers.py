@@ -10,6 +10,7 @@ MAX_PARTS = 6
 
 _NAME_SIGNS = re.compile(r"[_@.&+]")
 _DIGIT = re.compile(r"\d")
+_IDENTIFIER = re.compile(r"(?=\S*[^\W\d_])(?=\S*[\d_])\S+")
 _COMPOUND = re.compile(r"[^.:/@&+#]+")
 """Without any sign but hyphens, apostrophes and underscores, which may as well be missing."""
 _BLANK = re.compile(r"\s")
@@ -24,6 +25,11 @@ def names_of(token: str, parts: Sequence[str]) -> Iterator[str]:
     has_name_sign = _NAME_SIGNS.search(token) is not None and not _is_abbreviation(token, parts)
     if has_name_sign or _DIGIT.search(token) or token.endswith(("++", "#")):
         yield token
+
+
+def is_identifier(query: str) -> bool:
+    """Return whether a query is one name and nothing else: letters with digits or underscores, as in no word."""
+    return _IDENTIFIER.fullmatch(query.strip()) is not None
 
 
 def closed_up(token: str, parts: Sequence[str]) -> Iterator[str]:

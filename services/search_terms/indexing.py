@@ -1,41 +1,32 @@
 """From a document's chunks to what is stored so that their words are found."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 
 from services.search_terms.bm25 import passage_weights
 from services.search_terms.dimensions import owner_dimension, sparsevec
+from services.search_terms.indexed_document import IndexedDocument, IndexedPassage
 from services.search_terms.language import language_of
 from services.search_terms.passages import ChunkText, Passage, passages
 from services.search_terms.terms import VERSION, count_terms
 
 
-@dataclass(frozen=True)
-class IndexedPassage:
-    """A passage from its ``first`` to its ``last`` chunk, written as PostgreSQL reads it.
+def indexed(
+    chunks: Sequence[ChunkText],
+    names: Sequence[str],
+    owner_id: str | None,
+    declared: str | None = None,
+    *,
+    is_abandoned: Callable[[], bool] = lambda: False,
+) -> IndexedDocument:
+    """Make what is stored of a document with these names; some milliseconds for each 10,000 characters.
 
-    ``weights`` is a ``sparsevec``; ``dimensions``, an ``int[]``, are those of it that are not 0, and the owner's.
+    ``declared`` is the language that it says it is in, which counts where its text doesn't tell. Ends early, with
+    passages missing, when ``is_abandoned`` says that nobody waits for it any more.
     """
-
-    first: int
-    last: int
-    dimensions: str
-    weights: str
-
-
-@dataclass(frozen=True)
-class IndexedDocument:
-    """A document's language (ISO 639-1, or None where it is not sure) and its passages, in their order."""
-
-    language: str | None
-    passages: tuple[IndexedPassage, ...]
-    version: int = VERSION
-
-
-def indexed(chunks: Sequence[ChunkText], names: Sequence[str], owner_id: str | None) -> IndexedDocument:
-    """Make what is stored of a document with these names; some milliseconds for each 10,000 characters."""
-    language = language_of([chunk.text for chunk in chunks])
-    return IndexedDocument(language, tuple(_indexed(passages(chunks, names), language, owner_id)))
+    language = language_of([chunk.text for chunk in chunks]) or declared
+    wanted = takewhile(lambda _: not is_abandoned(), passages(chunks, names))
+    return IndexedDocument(language, tuple(_indexed(wanted, language, owner_id)), VERSION)
 
 
 def _indexed(

@@ -31,6 +31,7 @@ def main() -> None:
         asked.seconds,
         workers=2,
         real_model=asked.real_model,
+        by_command=True,
         cut_rate=asked.cut_rate,
     ).run()
     print(verdict, flush=True)  # noqa: T201 - the figures

@@ -121,7 +121,8 @@ class Load:
         while not self._stopping.is_set():
             sort = dice.choices(SORTS, (6, 3, 3, 4, 2, 1, 1, 1))[0]
             files = {"file": (f"{number}-{sort.name}", sort.content(number))}
-            answer = self._insist("POST", "/api/v1/documents", files=files)
+            priority = dice.choice(("normal", "bulk"))
+            answer = self._insist("POST", "/api/v1/documents", files=files, params={"priority": priority})
             if answer.status_code in (200, 202):
                 self.accepted[answer.json()["documentId"]] = sort
             else:

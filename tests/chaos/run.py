@@ -69,6 +69,8 @@ class Chaos:
     """At least; a slow machine takes longer than ``seconds`` for them."""
     workers: int = 1
     real_model: bool = False
+    by_command: bool = False
+    """Services start as an operator starts them, at the price of their imports each time."""
     cut_rate: float = 0.0
     """The part of connections, and of pieces that pass on them, to broker and database, that is cut meanwhile."""
 
@@ -93,8 +95,10 @@ class Chaos:
 
     def _system(self, rabbitmq_url: str, database_url: str) -> System:
         (self.directory / "system").mkdir()
-        modules = {} if self.real_model else QUICK_EMBEDDER
-        return System(self.directory / "system", rabbitmq_url, database_url, SETTINGS, modules=modules)
+        system = System(self.directory / "system", rabbitmq_url, database_url, dict(SETTINGS))
+        system.modules = {} if self.real_model else dict(QUICK_EMBEDDER)
+        system.by_command = self.by_command
+        return system
 
     def _torment(self, system: System, reaper: Reaper, networks: Sequence[FaultyNetwork]) -> Verdict:
         load = Load(system, self.seed)

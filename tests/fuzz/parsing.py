@@ -1,4 +1,7 @@
-"""Files through the real sandbox, counted and measured: ``python -m tests.fuzz.parsing [COUNT] [SEED]``."""
+"""Files through the real sandbox, counted and measured: ``python -m tests.fuzz.parsing [COUNT] [SEED]``.
+
+With a directory in the place of a count its PDFs are read, one after the other, and what becomes of each is told.
+"""
 
 import asyncio
 import resource
@@ -88,6 +91,24 @@ async def measure(count: int, seed: int) -> Figures:
     return figures
 
 
+async def measure_files(paths: Iterable[Path]) -> Figures:
+    """Files that lie there, with the limits that a parser has by itself."""
+    figures = Figures()
+    async with sandbox(processes=1, memory_mb=2048, seconds=600) as box:
+        for path in paths:
+            began = time.monotonic()
+            what = await outcome(box, path)
+            took = time.monotonic() - began
+            print(f"{took:6.2f} s  {what:14} {path.name}")  # noqa: T201 - the figures
+            figures.outcomes[what] += 1
+            figures.slowest, figures.seconds = max(figures.slowest, took), figures.seconds + took
+    figures.child_peak_mb = largest_child_mb()
+    return figures
+
+
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    print(asyncio.run(measure(*(given + [500, 1][len(given) :]))))  # noqa: T201 - the figures
+    if sys.argv[1:] and Path(sys.argv[1]).is_dir():
+        print(asyncio.run(measure_files(sorted(Path(sys.argv[1]).rglob("*.pdf")))))  # noqa: T201 - the figures
+    else:
+        given = [int(argument) for argument in sys.argv[1:]]
+        print(asyncio.run(measure(*(given + [500, 1][len(given) :]))))  # noqa: T201 - the figures

@@ -1,15 +1,32 @@
 import asyncio
 import time
 import zlib
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
-from services.runtime.media_types import HTML, PDF, PLAIN
+from services.runtime.media_types import (
+    CSV,
+    DOCX,
+    EPUB,
+    HTML,
+    JSON,
+    MAIL,
+    MARKDOWN,
+    ODT,
+    PDF,
+    PLAIN,
+    PPTX,
+    RTF,
+    XLSX,
+    XML,
+)
 from tests.fuzz.mutations import mutated_pdfs
 from tests.fuzz.parsing import outcome, parse_all
-from tests.support import documents
-from tests.support.sandbox import ignore, sandbox
+from tests.support import documents, office
+from tests.support.sandbox import MEGABYTE, ignore, sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +65,54 @@ ENTITIES = (
 )
 """500 GB of words, and a file of the machine's, for a reader that expands entities."""
 
+ENTITIES_OF_XML = (
+    ENTITIES.replace(b"html", b"w:document").replace(b"<body>", b"<w:body>").replace(b"</body>", b"</w:body>")
+)
+
+DEEP = b"<w:document><w:body>" + b"<w:tbl>" * 100_000
+"""Tables in tables, further than anything recurses."""
+
+
+def bomb(name: str, unpacked_mb: int, text: bytes = b"<w:p><w:r><w:t>word</w:t></w:r></w:p>") -> bytes:
+    """An archive whose one member unpacks to so much of the same."""
+    content = text * (unpacked_mb * MEGABYTE // len(text))
+    return office.archive({"_rels/.rels": "", name: content})
+
+
+def sheet_with_a_far_corner() -> bytes:
+    """Two cells, of which the second makes a sheet of 16 billion."""
+    far = office.xlsx({"Far": [["a"]]})
+    with ZipFile(BytesIO(far)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    row = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    members["xl/worksheets/s1.xml"] = members["xl/worksheets/s1.xml"].replace(b"</sheetData>", row)
+    return office.archive(dict(members))
+
+
+NESTED_MAIL = b"".join(
+    b"From: a@b.example\nContent-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(2000)
+)
+
+HOSTILE_KINDS = {
+    "a document that unpacks to more than is read": (bomb("word/document.xml", 120), DOCX),
+    "slides whose parts are one that is a bomb": (bomb("ppt/presentation.xml", 120), PPTX),
+    "entities in the entities of a document": (office.archive({"word/document.xml": ENTITIES_OF_XML}), DOCX),
+    "tables in tables": (office.archive({"word/document.xml": DEEP}), DOCX),
+    "a sheet with a far corner": (sheet_with_a_far_corner(), XLSX),
+    "a book whose chapters are bombs": (bomb("O/c.xhtml", 120, b"<p>word</p>"), EPUB),
+    "an open document of nothing but spaces": (
+        office.open_document("<text:p>" + "<text:s text:c='999999999'/>" * 20_000 + "end</text:p>"),
+        ODT,
+    ),
+    "mail in mail": (NESTED_MAIL, MAIL),
+    "groups in groups": (b"{\\rtf1" + b"{" * 500_000 + b"text", RTF),
+    "lists in lists": (b"[" * 500_000, JSON),
+    "entities of any XML": (ENTITIES.replace(b"html", b"data"), XML),
+    "quotations in quotations": (b">" * 100_000 + b" text", MARKDOWN),
+    "a line of values without end": (b"value," * 3_000_000, CSV),
+}
 HOSTILE = {
+    **HOSTILE_KINDS,
     "100 pages that are each just bearable": (pdf_of_streams([ENDLESS] * 100), PDF),
     "a page that inflates to a gigabyte": (pdf_of_streams([packed(b" " * 1_000_000, 1000)]), PDF),
     "100,000 pages": (documents.pdf_that_declares(100_000, "One."), PDF),

@@ -14,14 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.commands import ParseDocument, StageCommand
 from contracts.events import LogEvent
 from contracts.failures import DocumentFailed, FailureCode
+from contracts.lanes import Lane
 from services.lifecycle.attempt_watch import while_wanted
 from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt, Lock, locked_attempt
 from services.lifecycle.intake import resolved_command
-from services.lifecycle.outcome import record_failure
+from services.lifecycle.outcome import cancel, record_failure
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.engine import create_engine
-from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
 from services.runtime.errors import Superseded
 from services.runtime.messaging.headers import ATTEMPT_HEADER, MANUAL_HEADER
@@ -41,14 +41,13 @@ class Recorder(Publisher):
     async def event(self, event: LogEvent) -> None:
         self.published.append(event.type)
 
-    async def command(self, command: StageCommand) -> None:
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
         self.published.append(type(command).__name__)
 
 
 @pytest.fixture
-async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
+async def engine(migrated_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(migrated_database_url)
     now = datetime.now(UTC)
     row = {"document_id": "document", "sha256": "x", "status": "parsing_started", "status_attempt": 1}
     times = dict.fromkeys(("created_at", "attempted_at", "updated_at"), now)
@@ -161,3 +160,25 @@ async def test_a_command_by_hand_or_a_brokers_dead_letter_moved_back_after_the_e
     async with resolved_command(engine, reporter, command, Delivery(raw)) as resolved:
         assert resolved is None
     assert recorder.published == ["document_processing", "document_processing", "ParseDocument"]
+
+
+async def test_a_cancelled_attempt_ends_once_and_its_further_commands_ask_the_database_nothing(
+    engine: AsyncEngine,
+) -> None:
+    recorder = Recorder()
+    reporter = StatusReporter(recorder, "api")
+    work = asyncio.create_task(while_wanted(engine, DOCUMENT, asyncio.sleep(60)))
+    first, second = await asyncio.gather(*(cancel(engine, reporter, "document") for _ in range(2)))
+    assert {first.is_done, second.is_done} == {False, True}
+    async with asyncio.timeout(1):
+        with pytest.raises(Superseded):
+            await work
+    command = ParseDocument(document_id="document", attempt=1)
+    ours = Delivery(Raw(app_id="stagecast.api"))
+    async with resolved_command(engine, reporter, command, ours) as resolved:
+        assert resolved is None
+    assert recorder.published == ["document_processing"]  # the delivery has published what nobody did before
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE documents CASCADE"))
+    async with resolved_command(engine, reporter, command, ours) as resolved:
+        assert resolved is None

@@ -15,11 +15,11 @@ from tokenizers.pre_tokenizers import Whitespace
 from services.embedder.backends.sentence_transformers_backend import (
     TokenizedModel,
     WholeTextModel,
-    has_bfloat16,
 )
 from services.embedder.checksum import ModelUnavailable, bundled_directory
 from services.embedder.embedding_model import EmbeddingModel, Vectors
 from services.embedder.loading import load_model
+from services.embedder.model_options import ModelOptions, has_bfloat16
 from services.parser.chunking.chunker import TARGET_TOKENS, Chunker
 from services.parser.parsed_document import Block
 from services.parser.tokenizer import ModelTokenizer
@@ -39,7 +39,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def model() -> EmbeddingModel:
-    return load_model(BUNDLED_MODEL, threads=2)
+    return load_model(BUNDLED_MODEL, ModelOptions(threads=2))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def encode(plain: SentenceTransformer, texts: list[str]) -> Vectors:
 
 
 def test_the_bundled_model_loads_without_a_call_to_the_network(calls_to_the_network: list[object]) -> None:
-    model = load_model("all-MiniLM-L6-v2", threads=1)
+    model = load_model("all-MiniLM-L6-v2", ModelOptions(threads=1))
     assert (model.name, model.dimensions, model.max_tokens) == (BUNDLED_MODEL, 384, 256)
     assert calls_to_the_network == []
 
@@ -135,7 +135,7 @@ def test_a_model_that_is_no_transformer_is_loaded_from_its_path(tmp_path: Path) 
     tokenizer.pre_tokenizer = Whitespace()
     weights = np.array([[1, 1], [3, 4], [4, 3], [-5, 0]], dtype=np.float32)
     SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)]).save(str(tmp_path))
-    model = load_model(str(tmp_path), threads=1)
+    model = load_model(str(tmp_path), ModelOptions(threads=1))
     assert isinstance(model, WholeTextModel)
     expected = np.array([[0.6, 0.8], [-1, 0], [0.8, 0.6]])
     np.testing.assert_allclose(model.embed(["apple", "engine", "pear"]), expected, atol=1e-6)
@@ -144,14 +144,14 @@ def test_a_model_that_is_no_transformer_is_loaded_from_its_path(tmp_path: Path) 
 def test_a_directory_without_a_model_gives_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({}))
     with pytest.raises(ModelUnavailable, match="Set EMBEDDING_MODEL"):
-        load_model(str(tmp_path), threads=1)
+        load_model(str(tmp_path), ModelOptions(threads=1))
 
 
 def test_a_path_that_is_not_there_is_not_looked_up_on_the_hub(
     tmp_path: Path, calls_to_the_network: list[object]
 ) -> None:
     with pytest.raises(ModelUnavailable, match="no such directory"):
-        load_model(str(tmp_path / "absent"), threads=1)
+        load_model(str(tmp_path / "absent"), ModelOptions(threads=1))
     assert calls_to_the_network == []
 
 
@@ -159,7 +159,7 @@ def test_a_model_that_the_hub_does_not_give_is_told_by_name(monkeypatch: pytest.
     # Offline by decision, because an unreachable hub is tried again for a minute.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelUnavailable, match="stagecast-tests/absent can't be loaded"):
-        load_model("stagecast-tests/absent", threads=1)
+        load_model("stagecast-tests/absent", ModelOptions(threads=1))
 
 
 class BoundlessModel(TokenizedModel):

@@ -151,9 +151,6 @@ def test_a_file_that_cannot_be_parsed_fails_with_its_code_and_the_worker_lives_o
         ("photo.pdf", PNG, 415),
         ("empty.pdf", b"", 422),
         ("binary.txt", bytes(range(256)) * 8, 415),
-        ("bomb.pdf", BOMB, 415),
-        ("bomb.docx", BOMB, 415),
-        ("bomb.txt", BOMB, 415),
     ],
 )
 def test_what_is_no_document_is_refused_at_the_door(
@@ -163,6 +160,14 @@ def test_what_is_no_document_is_refused_at_the_door(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
+
+
+def test_an_archive_that_would_be_word_and_unpacks_to_nothing_readable_fails_as_corrupt(
+    system: System,
+) -> None:
+    document = system.finished(system.accept("bomb.pdf", BOMB))
+
+    assert (document["status"], document["error"]["code"]) == ("failed", "corrupt")
 
 
 def test_an_upload_of_101_megabytes_is_refused(system: System) -> None:

@@ -1,6 +1,5 @@
 """Search finds what there is: of any owners, documents, types and copies, compared with looking at everything."""
 
-import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +18,6 @@ from services.api.documents.file_types import has_file_type
 from services.api.search import scope
 from services.api.search.search import SearchRequest, search
 from services.runtime.database.engine import create_engine
-from services.runtime.database.migrate import migrate
 from services.runtime.database.vector_index import ensure_vector_index, vector_index_name
 from services.search_terms.fusion import SearchMode
 
@@ -106,9 +104,8 @@ async def point(cursor: psycopg.AsyncCursor, stored: Sequence[Stored]) -> None:
 
 
 @pytest.fixture
-async def engine(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    await asyncio.to_thread(migrate, fresh_database_url)
-    engine = create_engine(fresh_database_url)
+async def engine(migrated_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(migrated_database_url)
     await ensure_vector_index(engine, MODEL, DIMENSIONS)
     yield engine
     await engine.dispose()
@@ -125,7 +122,7 @@ async def found(
 
 
 async def test_an_owner_finds_all_that_is_his_beside_one_who_has_more_and_nearer(
-    engine: AsyncEngine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, migrated_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scope, "FEW_CHUNKS", 30)
     dice = np.random.default_rng(7)
@@ -138,7 +135,7 @@ async def test_an_owner_finds_all_that_is_his_beside_one_who_has_more_and_nearer
         Stored("small", n, "bob", "text/html", unit(-query + 0.2 * dice.normal(size=DIMENSIONS)))
         for n in range(40)
     ]
-    await store(fresh_database_url, [*near, *far])
+    await store(migrated_database_url, [*near, *far])
     async with engine.begin() as connection:  # so little that the index gives up far from the forty
         name = await connection.scalar(select(func.current_database()))
         for setting in ("hnsw.max_scan_tuples = 100", "enable_sort = off"):  # and the index is what is taken
@@ -154,7 +151,7 @@ async def test_an_owner_finds_all_that_is_his_beside_one_who_has_more_and_nearer
 
 
 async def test_search_gives_what_looking_at_everything_gives(
-    engine: AsyncEngine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, migrated_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice, draw = np.random.default_rng(11), random.Random(11)  # noqa: S311 - the same each time
     texts = [unit(dice.normal(size=DIMENSIONS)) for _ in range(40)]
@@ -175,7 +172,7 @@ async def test_search_gives_what_looking_at_everything_gives(
         for by_last_release in [draw.random() < 0.3]
         for index in range(draw.choice((1, 3, 20)))
     ]
-    await store(fresh_database_url, stored)
+    await store(migrated_database_url, stored)
     for _ in range(60):
         monkeypatch.setattr(scope, "FEW_CHUNKS", draw.choice((0, 50, 10_000)))
         caller = draw.choice((ALICE, BOB, LOCAL_USER))
@@ -198,14 +195,15 @@ async def test_search_gives_what_looking_at_everything_gives(
 
 
 async def test_a_search_takes_no_longer_once_its_statement_is_planned_for_all_queries(
-    engine: AsyncEngine, fresh_database_url: str
+    engine: AsyncEngine, migrated_database_url: str
 ) -> None:
     dice = np.random.default_rng(3)
     wide = [unit(dice.normal(size=384)) for _ in range(2000)]
     async with engine.begin() as connection:  # which is of vectors of another length
         await connection.exec_driver_sql(f"DROP INDEX {vector_index_name(MODEL)}")
     await store(
-        fresh_database_url, [Stored("only", n, None, "text/plain", vector) for n, vector in enumerate(wide)]
+        migrated_database_url,
+        [Stored("only", n, None, "text/plain", vector) for n, vector in enumerate(wide)],
     )
     quickest = {}
     for mode in ("force_custom_plan", "force_generic_plan"):
@@ -222,9 +220,9 @@ async def test_a_search_takes_no_longer_once_its_statement_is_planned_for_all_qu
     assert quickest["force_generic_plan"] < 4 * quickest["force_custom_plan"]
 
 
-async def test_a_hit_says_where_it_stands(engine: AsyncEngine, fresh_database_url: str) -> None:
+async def test_a_hit_says_where_it_stands(engine: AsyncEngine, migrated_database_url: str) -> None:
     vector = unit(np.ones(DIMENSIONS))
-    await store(fresh_database_url, [Stored("only", 0, None, "text/plain", vector)])
+    await store(migrated_database_url, [Stored("only", 0, None, "text/plain", vector)])
     request = SearchRequest(query="anything", mode=SearchMode.SEMANTIC)
     result = await search(engine, LOCAL_USER, request, QueryEmbedding(model=MODEL, vector=vector.tolist()))
     (hit,) = result.items

@@ -276,7 +276,7 @@ async def test_frequencies_of_many_passages_are_counted_in_the_background_and_ar
 
 
 async def test_a_search_waits_for_no_count_and_goes_on_where_nothing_can_be_noted(
-    english: AsyncEngine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+    english: AsyncEngine, migrated_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(term_views, "MOST_COUNTED", 1)
     await store(english, Stored("one", "alice", ["bee"]))
@@ -285,7 +285,7 @@ async def test_a_search_waits_for_no_count_and_goes_on_where_nothing_can_be_note
         await counting.execute(text("SELECT FROM term_views FOR UPDATE"))
         await asyncio.wait_for(term_views.want_counted(english, term_views.TermView(ALICE)), 5)
     await english.dispose()
-    with psycopg.connect(fresh_database_url, autocommit=True) as server:
+    with psycopg.connect(migrated_database_url, autocommit=True) as server:
         server.execute("DELETE FROM term_views")
         server.execute(f"ALTER DATABASE {server.info.dbname} SET default_transaction_read_only = on")
     assert len(await found(english, ALICE, "bee")) == 1

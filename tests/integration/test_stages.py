@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import stages, topology
 from contracts.commands import StageCommand
 from contracts.failures import FailureCode
+from contracts.lanes import Lane
 from contracts.stages import StageSpec
 from services.api.audit.comparison import audit
 from services.api.log.event_log import EventLog
@@ -30,6 +31,7 @@ from services.runtime.database.migrate import migrate
 from services.runtime.database.tables import documents
 from services.runtime.errors import Unavailable
 from services.runtime.messaging.declare import declare_topology
+from services.runtime.messaging.queue_state import QueueReport, QueueState
 from services.runtime.object_store import ObjectStore
 from services.runtime.process.background import cancel_all
 from services.runtime.process.settings import CommonSettings
@@ -63,9 +65,14 @@ class Marker:
     rabbitmq_url: str
     tries: Counter[str] = field(default_factory=Counter)
     marked: list[str] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
     is_mended: bool = False
 
-    async def handle(self, command: StageCommand, _message: RabbitMessage) -> None:
+    async def handle(self, command: StageCommand, message: RabbitMessage) -> None:
+        await self._handle(command, Lane.FIRST)
+
+    async def _handle(self, command: StageCommand, lane: Lane) -> None:
+        self.lanes.append(lane)
         self.tries[command.document_id] += 1
         if command.document_id == "absent" and self.tries["absent"] == 1:
             raise Unavailable("marker's pen", "it is away")
@@ -77,6 +84,9 @@ class Marker:
         await self.app.publisher.command(
             following.command(document_id=command.document_id, attempt=1, **FIRST)
         )
+
+    async def handle_bulk(self, command: StageCommand, message: RabbitMessage) -> None:
+        await self._handle(command, Lane.BULK)
 
     async def ask(self, document_id: str) -> None:
         await self.app.publisher.command(MarkDocument(document_id=document_id, attempt=1))
@@ -113,7 +123,7 @@ async def marker(
     app = StageApp.create(stages.named("mark"), settings, connections=6)
     marker = Marker(app, app.engine, vhost_url)
     await insert_documents(app.engine)
-    app.consume(marker.handle, prefetch=4)
+    app.consume(marker.handle, prefetch=4, bulk=marker.handle_bulk)
     app.broker.include_router(dead_letter_router(app.engine, StatusReporter(app.publisher, "api")))
     async with projecting(app.engine, vhost_url):
         await app.broker.start()
@@ -150,6 +160,22 @@ async def test_its_commands_reach_it_and_what_follows_is_asked_next(marker: Mark
     await until(lambda: marker.waiting("stagecast.embed"))
     assert marker.marked == ["fine"]
     assert await marker.waiting("stagecast.mark") == 0
+
+
+async def test_it_has_a_lane_for_bulk_and_what_was_tried_there_comes_back_to_it(marker: Marker) -> None:
+    await marker.app.publisher.command(MarkDocument(document_id="absent", attempt=1), Lane.BULK)
+    await until(lambda: marker.waiting("stagecast.embed"))
+    assert marker.tries["absent"] == 2
+    assert marker.lanes == [Lane.BULK, Lane.BULK]  # though its retry came to the first
+
+
+async def test_bulk_goes_to_the_first_lane_where_nobody_takes_from_it(marker: Marker) -> None:
+    watch = marker.app.watch.queues
+    watch.note(topology.work_queue("mark"), QueueReport(QueueState.FINE, consumers=1))
+    watch.note(topology.work_queue("mark", Lane.BULK), QueueReport(QueueState.FINE))
+    await marker.app.publisher.command(MarkDocument(document_id="fine", attempt=1), Lane.BULK)
+    await until(lambda: marker.waiting("stagecast.embed"))
+    assert marker.lanes == [Lane.FIRST]
 
 
 async def test_the_stage_before_it_asks_it_by_the_table_alone(marker: Marker) -> None:
@@ -201,6 +227,7 @@ async def test_the_audit_counts_its_queues_and_finds_nothing_amiss(marker: Marke
     assert result.findings == []
     assert {
         "in stagecast.mark",
+        "in stagecast.mark.bulk",
         "in stagecast.mark.dead",
         "in stagecast.mark.retry.1",
     } <= result.counts.keys()
@@ -208,7 +235,8 @@ async def test_the_audit_counts_its_queues_and_finds_nothing_amiss(marker: Marke
 
 async def test_asyncapi_describes_it(marker: Marker) -> None:
     described = describe_queues(marker.rabbitmq_url).subscribers
-    assert "MarkDocument" in {subscriber.specification.name.split(":")[0] for subscriber in described}
+    names = {subscriber.specification.name.split(":")[0] for subscriber in described}
+    assert {"MarkDocument", "MarkDocumentBulk"} <= names
 
 
 async def content() -> AsyncIterator[bytes]:

@@ -12,11 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import StageCommand
 from contracts.events import LogEvent, StatusEvent
+from contracts.lanes import Lane
 from contracts.statuses import Status
 from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
+from services.api.log.event_log import EventLog
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.sweeper import Sweeper
+from services.api.recovery.turns import Turns
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.database.tables import documents, projections
 from services.runtime.messaging.publisher import Publisher
@@ -36,14 +39,16 @@ class Recorder(Publisher):
     async def event(self, event: LogEvent) -> None:
         self.published.append((event.type, event.document_id))
 
-    async def command(self, command: StageCommand) -> None:
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
         self.published.append((type(command).__name__, command.document_id))
 
 
 def sweeper(engine: AsyncEngine, recorder: Recorder, directory: Path) -> Sweeper:
     deletion = Deletion(engine, ObjectStore(directory.as_uri()), recorder)
     reporter = StatusReporter(recorder, "api")
-    return Sweeper(engine, reporter, deletion, ApiSettings(), LostLog(engine, reporter), asyncio.Event())
+    settings, lost_log = ApiSettings(), LostLog(engine, reporter)
+    turns = Turns(engine, reporter, settings.shares, EventLog(settings.rabbitmq_url))
+    return Sweeper(engine, reporter, deletion, settings, lost_log, turns, asyncio.Event())
 
 
 async def put(engine: AsyncEngine, document_id: str, **columns: Any) -> None:

@@ -13,15 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import QueryEmbedding, StageCommand
 from contracts.events import LogEvent, StatusEvent
+from contracts.lanes import Lane
 from contracts.statuses import Status
 from services.api.access.caller import Caller
 from services.api.api_settings import ApiSettings
 from services.api.documents.catalog import read_document
 from services.api.documents.deletion import Deletion
+from services.api.log.event_log import EventLog
 from services.api.recovery import outdated_terms
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.stalled import MAX_RESENDS, resend_stalled
 from services.api.recovery.sweeper import Sweeper
+from services.api.recovery.turns import Turns
 from services.api.search import scope
 from services.api.search.search import Hit, SearchRequest, search
 from services.lifecycle.attempts import open_next_attempt
@@ -36,7 +39,7 @@ from services.runtime.database.vector_index import ensure_vector_index
 from services.runtime.database.vector_tables import vectors
 from services.runtime.messaging.publisher import Publisher
 from services.runtime.object_store import ObjectStore
-from services.search_terms.indexing import IndexedDocument
+from services.search_terms.indexed_document import IndexedDocument
 from services.search_terms.terms import VERSION
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +56,7 @@ class Recorder(Publisher):
     async def event(self, event: LogEvent) -> None:
         self.published.append(event)
 
-    async def command(self, command: StageCommand) -> None:
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
         self.published.append(command)
 
 
@@ -316,4 +319,5 @@ def sweeper(engine: AsyncEngine, directory: Path, *, overlap_seconds: float = 0)
     reporter = StatusReporter(Recorder(), "api")
     deletion = Deletion(engine, ObjectStore(directory.as_uri()), reporter.publisher)
     settings = ApiSettings(upgrade_overlap_seconds=overlap_seconds)
-    return Sweeper(engine, reporter, deletion, settings, LostLog(engine, reporter), asyncio.Event())
+    turns = Turns(engine, reporter, settings.shares, EventLog(settings.rabbitmq_url))
+    return Sweeper(engine, reporter, deletion, settings, LostLog(engine, reporter), turns, asyncio.Event())

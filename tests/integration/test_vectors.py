@@ -23,7 +23,8 @@ from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.document_statements import remove_document
 from services.lifecycle.vector_statements import remove_unused_vectors, take_over_embeddings
 from services.runtime.database.tables import documents
-from services.search_terms.indexing import IndexedDocument
+from services.search_terms.indexed_document import IndexedDocument
+from services.search_terms.terms import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,7 @@ async def parsed(
             connection,
             attempt,
             chunks,
-            IndexedDocument(None, ()),
+            IndexedDocument(None, (), VERSION),
             page_count=None,
             batching=batching,
             details={},
@@ -233,11 +234,11 @@ async def test_two_batches_that_say_the_same_at_the_same_time_share_the_vector_o
 
 
 async def test_embeddings_of_the_last_release_are_taken_over_by_several_replicas(
-    engine: AsyncEngine, fresh_database_url: str
+    engine: AsyncEngine, migrated_database_url: str
 ) -> None:
     texts = [f"text {number % 7}" for number in range(20)]
     attempt = await parsed(engine, "old", "alice", texts)
-    with psycopg.connect(fresh_database_url) as last_release:
+    with psycopg.connect(migrated_database_url) as last_release:
         for index in range(20):
             last_release.execute(
                 "INSERT INTO embeddings (document_id, attempt, index, model, embedding)"

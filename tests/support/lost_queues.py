@@ -15,7 +15,7 @@ LOSE_STREAM = """
         {ok, ok, _} = ra:process_command({rabbit_stream_coordinator, node()}, Forget)
     end)()"""
 STOP = "ok = ra:stop_server(quorum_queues, {'VHOST_QUEUE', node()})"
-START = "ok = ra:restart_server(quorum_queues, {'VHOST_QUEUE', node()})"
+START = "ra:restart_server(quorum_queues, {'VHOST_QUEUE', node()})"
 
 
 @contextmanager

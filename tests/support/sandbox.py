@@ -21,6 +21,7 @@ def sandbox(
     stand_in_seconds: float = 15,
     further_seconds: float = FURTHER_SECONDS,
     recycled_after: int = 50,
+    spare: int = 0,
 ) -> Sandbox:
     """Children that are replaced after so many documents."""
     return Sandbox(
@@ -31,6 +32,7 @@ def sandbox(
         stand_in_seconds=stand_in_seconds,
         further_seconds=further_seconds,
         documents_per_process=recycled_after,
+        spare_processes=spare,
         embedding_model=BUNDLED_MODEL,
     )
 

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +17,7 @@ from httpx_sse import EventSource
 
 from tests.support.background import in_background
 from tests.support.fakes.waiting import wait_until
+from tests.support.processes.service_process import ServiceProcess, start_process
 
 API_KEY = "your-internal-key"
 TERMINAL = {"embedded", "failed"}
@@ -53,21 +54,23 @@ class System:
     settings: dict[str, str] = field(default_factory=dict)
     api_key: str = API_KEY
     ports: dict[str, int] = field(default_factory=dict)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, ServiceProcess] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     """What runs in the place of ``services.<kind>``."""
+    by_command: bool = False
+    """Start each as an operator does, at the price of its imports; else by a fork of a server that has them."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['api']}"
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, within: float = 90) -> None:
         """Start services and wait until each is ready."""
         for name in names:
             self.launch(name)
         for name in names:
             try:
-                wait_until(lambda name=name: self._is_ready(name), within=90)  # type: ignore[misc]  # mypy infers no lambda with a default
+                wait_until(lambda name=name: self._is_ready(name), within=within)  # type: ignore[misc]  # mypy infers no lambda with a default
             except AssertionError as error:
                 raise AssertionError(f"{name} is not ready:\n{self.log(name)[-6000:]}") from error
 
@@ -75,13 +78,10 @@ class System:
         """Start a service and return at once."""
         self.ports.setdefault(name, free_port())
         kind = name.partition("-")[0]
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", self.modules.get(kind, f"services.{kind}")],
-                env=self._environment(name),
-                stdout=log,
-                stderr=log,
-            )
+        module = self.modules.get(kind, f"services.{kind}.__main__")
+        self.processes[name] = start_process(
+            module, self._environment(name), self.directory / f"{name}.log", by_command=self.by_command
+        )
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a service and wait for its end."""
@@ -147,6 +147,7 @@ class System:
             )
 
     def _environment(self, name: str) -> dict[str, str]:
+        share_models(self.directory)
         return {
             **os.environ,
             "RABBITMQ_URL": self.rabbitmq_url,
@@ -167,6 +168,14 @@ class System:
                 return client.get("/readyz").status_code == 200
         except httpx.HTTPError:
             return False
+
+
+def share_models(directory: Path) -> None:
+    """Let a system find the model as another one has converted it: that takes seconds, and changes nothing."""
+    shared = Path(tempfile.gettempdir()) / f"stagecast-models-{os.getuid()}"
+    shared.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        (directory / "models").symlink_to(shared)
 
 
 @dataclass

@@ -15,6 +15,7 @@ export type FailureCode =
   | "parser_crashed"
   | "embedder_crashed"
   | "delivery_limit"
+  | "cancelled"
   | "internal";
 
 /**
@@ -26,6 +27,7 @@ export interface StreamEvents {
   document_processing:
     ParsingStartedEvent | ParsingEvent | ParsedEvent | EmbeddingEvent | EmbeddedEvent | FailedEvent;
   document_deleted: DocumentDeleted;
+  operation: OperationProgress;
   reset: Reset;
   reconnect: Reconnect;
 }
@@ -112,7 +114,9 @@ export interface ParsedEvent {
   [k: string]: unknown;
 }
 /**
- * What was read; ``recognition_confidence`` is from 0 to 1.
+ * What was read; the numbers of pages that can't be read, and of those whose text is none.
+ *
+ * ``recognition_confidence`` is from 0 to 1.
  */
 export interface ParsedMetadata {
   filename?: string | null;
@@ -121,8 +125,8 @@ export interface ParsedMetadata {
   tokenCount?: number | null;
   pagesRecognized?: number | null;
   recognitionConfidence?: number | null;
-  pagesFailed?: number | null;
-  pagesGarbled?: number | null;
+  pagesFailed?: number[] | null;
+  pagesGarbled?: number[] | null;
   [k: string]: unknown;
 }
 /**
@@ -207,6 +211,19 @@ export interface FailedMetadata {
  */
 export interface DocumentDeleted {
   documentId: string;
+  ownerId?: string | null;
+  timestamp: string;
+  [k: string]: unknown;
+}
+/**
+ * A bulk call has dealt with so many of the documents that it is for, or has ended.
+ */
+export interface OperationProgress {
+  operationId: string;
+  kind: string;
+  done: number;
+  matched: number;
+  ended: boolean;
   ownerId?: string | null;
   timestamp: string;
   [k: string]: unknown;

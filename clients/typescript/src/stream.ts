@@ -32,7 +32,7 @@ export type Options = {
 };
 
 const KINDS = Object.keys({
-  connected: 0, heartbeat: 0, document_processing: 0, document_deleted: 0, reset: 0, reconnect: 0,
+  connected: 0, heartbeat: 0, document_processing: 0, document_deleted: 0, operation: 0, reset: 0, reconnect: 0,
 } satisfies Record<keyof StreamEvents, 0>) as (keyof StreamEvents)[];
 const HEARTBEAT_MS = 30_000;
 const BEATS_MISSED = 2.5;

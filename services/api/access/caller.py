@@ -51,10 +51,23 @@ class Caller:
         """Return ``may_see`` as a condition on documents."""
         return true() if self.sees_all else visible_to(self.owner_id)
 
+    def visible_parts(self) -> list[ColumnElement[bool]]:
+        """Return conditions of which one is met by what is shown, none by the same document as another.
 
-def visible_to(owner_id: str | ColumnElement[str] | None) -> ColumnElement[bool]:
-    """Return the condition that documents are an owner's or nobody's."""
-    return documents.c.owner_id.is_(None) | (documents.c.owner_id == owner_id)
+        Each can be answered from an index in any order, which one condition of two owners can't.
+        """
+        if self.sees_all:
+            return [true()]
+        nobodys = documents.c.owner_id.is_(None)
+        return [nobodys] if self.owner_id is None else [documents.c.owner_id == self.owner_id, nobodys]
+
+
+def visible_to(
+    owner_id: str | ColumnElement[str] | None,
+    column: ColumnElement[str | None] = documents.c.owner_id,
+) -> ColumnElement[bool]:
+    """Return the condition that documents, or what else has a column for it, are an owner's or nobody's."""
+    return column.is_(None) | (column == owner_id)
 
 
 LOCAL_USER = Caller(owner_id=None, sees_all=True)

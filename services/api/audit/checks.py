@@ -62,6 +62,21 @@ WHERE NOT EXISTS (SELECT FROM embeddings WHERE embeddings.vector_id = vectors.ve
     WHERE noted.vector_id = vectors.vector_id AND noted_at > now() - :tolerance - interval '1 hour'
   )
 """
+MISCOUNTED = """
+SELECT operation_id, concat_ws(', ', done || ' of ' || matched || ' done', left_over || ' left',
+  CASE WHEN ended THEN 'ended' END)
+FROM (
+  SELECT operation_id, done, matched, ended_at IS NOT NULL AS ended, (
+    SELECT count(*) FROM operation_items item WHERE item.operation_id = operations.operation_id AND NOT item.begun
+  ) AS left_over
+  FROM operations
+) counted
+WHERE done + left_over <> matched OR (ended AND left_over > 0)
+"""
+IDLE = """
+SELECT operation_id, 'no step since ' || coalesce(stepped_at, created_at) FROM operations
+WHERE ended_at IS NULL AND coalesce(stepped_at, created_at) < now() - :tolerance
+"""
 
 CHECKS = {
     "stuck": STUCK,
@@ -72,4 +87,6 @@ CHECKS = {
     "chunks left behind": LEFT_BEHIND,
     "upload left behind": STALE_UPLOADS,
     "vector left behind": UNUSED_VECTORS,
+    "operation miscounted": MISCOUNTED,
+    "operation idle": IDLE,
 }

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts import topology
 from contracts.events import StatusEvent
 from contracts.statuses import RANK, SENTENCES, TERMINAL, Status
+from services.api.audit.archive_comparison import differences
 from services.api.audit.checks import CHECKS
 from services.api.log.entry import Entry
 from services.api.log.position import Position
@@ -70,6 +71,7 @@ async def audit(
     result.entries = await read_log(rabbitmq_url)
     result.counts["events in the log"] = sum(entry.event is not None for entry in result.entries)
     check_order(result)
+    await _compare_archive(result, engine)
     await _compare_replay(result, engine)
     await _compare_objects(result, engine, objects)
     await _look_at_queues(result, engine, rabbitmq_url)
@@ -122,6 +124,14 @@ async def _ask_database(result: Audit, engine: AsyncEngine, tolerance: timedelta
             rows = await connection.execute(text(f"{question} LIMIT {MOST_FINDINGS}"), bound)
             for subject, detail in rows:
                 result.find(what, subject, detail)
+
+
+async def _compare_archive(result: Audit, engine: AsyncEngine) -> None:
+    found = 0
+    async for position, what in differences(engine, result.entries):
+        found += 1
+        if found <= MOST_FINDINGS:
+            result.find("archive differs", position, what)
 
 
 async def _compare_replay(result: Audit, engine: AsyncEngine) -> None:

@@ -1,32 +1,37 @@
 """Reads of documents and chunks; each answer and its position come from one snapshot of the database."""
 
-import base64
-from collections.abc import Sequence
-from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from pydantic import Field
+from sqlalchemy import ColumnElement, Select, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.statuses import Status
-from contracts.wire import DocumentId, Timestamp
 from services.api.access.caller import Caller
-from services.api.documents.file_types import matches_file_type
+from services.api.documents.document_filter import DocumentFilter
+from services.api.documents.sorting import Sort, after_cursor, encode_cursor, is_descending, sort_column
 from services.api.documents.views import (
     COLUMNS,
     ChunkPage,
     ChunkView,
     DocumentPage,
-    DocumentView,
     DocumentWithPosition,
     document_view,
 )
 from services.api.projection.projection_position import read_position
-from services.api.refusals import Invalid, NotFound
+from services.api.refusals import NotFound
 from services.runtime.database.engine import snapshot
 from services.runtime.database.tables import IS_ALIVE, chunks, documents
 
-_CURSOR = TypeAdapter(tuple[Timestamp, DocumentId])
+_PLAN_EACH = text("SET LOCAL plan_cache_mode = force_custom_plan")
+"""A statement that is planned for all owners alike is wrong for the largest or for the smallest."""
+
+
+class ListRequest(DocumentFilter):
+    """A page of the documents that a filter chooses."""
+
+    sort: Sort = Sort.NEWEST
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
 
 
 class NoSuchDocument(NotFound):
@@ -35,28 +40,47 @@ class NoSuchDocument(NotFound):
     detail = "There is no such document."
 
 
-async def list_documents(
-    engine: AsyncEngine,
-    caller: Caller,
-    *,
-    statuses: Sequence[Status],
-    file_types: Sequence[str],
-    limit: int,
-    cursor: str | None,
-) -> DocumentPage:
-    """Return the newest documents first; raises Invalid for a cursor that is none."""
-    query = _visible(caller).order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
-    if statuses:
-        query = query.where(_shown_status(statuses))
-    if file_types:
-        query = query.where(or_(*(matches_file_type(wanted) for wanted in file_types)))
-    if cursor:
-        query = query.where(tuple_(documents.c.created_at, documents.c.document_id) < _decode(cursor))
+async def list_documents(engine: AsyncEngine, caller: Caller, request: ListRequest) -> DocumentPage:
+    """Return a page in the order that is asked for; raises Invalid for a cursor that is none, Forbidden."""
+    query = page_query(caller, request)
     async with snapshot(engine) as connection:
-        items = [document_view(row) for row in await connection.execute(query.limit(limit + 1))]
+        await connection.execute(_PLAN_EACH)
+        rows = (await connection.execute(query)).all()
         position = await read_position(connection)
-    more = _encode(items[limit - 1]) if len(items) > limit else None
-    return DocumentPage(items=items[:limit], next_cursor=more, position=str(position))
+    items = [document_view(row) for row in rows[: request.limit]]
+    more = None
+    if len(rows) > request.limit:
+        last = rows[request.limit - 1]
+        more = encode_cursor(request.sort, last.sort_key, last.document_id)
+    return DocumentPage(items=items, next_cursor=more, position=str(position))
+
+
+def page_query(caller: Caller, request: ListRequest) -> "Select[*tuple[Any, ...]]":
+    """One row more than a page: each owner's part from an index in order, and then the first of all parts."""
+    column = sort_column(request.sort)
+    conditions = [IS_ALIVE, *request.conditions()]
+    if request.cursor:
+        conditions.append(after_cursor(request.sort, request.cursor))
+    parts = [
+        _in_order(select(*COLUMNS, column.label("sort_key")).where(is_owned, *conditions), request, column)
+        for is_owned in request.owned(caller)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    every = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    return _in_order(select(every), request, every.c.sort_key, every.c.document_id)
+
+
+def _in_order(
+    query: "Select[*tuple[Any, ...]]",
+    request: ListRequest,
+    column: ColumnElement[Any],
+    document_id: ColumnElement[str] = documents.c.document_id,
+) -> "Select[*tuple[Any, ...]]":
+    order = (column, document_id)
+    if is_descending(request.sort):
+        return query.order_by(*(one.desc() for one in order)).limit(request.limit + 1)
+    return query.order_by(*order).limit(request.limit + 1)
 
 
 async def read_document(engine: AsyncEngine, caller: Caller, document_id: str) -> DocumentWithPosition:
@@ -97,25 +121,3 @@ async def list_chunks(
 
 def _visible(caller: Caller) -> Select[tuple[object, ...]]:
     return select(*COLUMNS).where(IS_ALIVE, caller.visible())
-
-
-def _shown_status(statuses: Sequence[Status]) -> ColumnElement[bool]:
-    """Return the condition that a document has one of these statuses, as ``document_view`` shows it."""
-    has_begun = documents.c.status_attempt < documents.c.attempt
-    shown = documents.c.status.in_([status.value for status in statuses]) & ~has_begun
-    return shown | has_begun if Status.PARSING_STARTED in statuses else shown
-
-
-def _encode(item: DocumentView) -> str:
-    text = f"{item.created_at.isoformat()} {item.document_id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> tuple[datetime, str]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created_at, document_id = text.split(" ", 1)
-        return _CURSOR.validate_python((created_at, document_id))
-    except ValueError as error:
-        errors = [{"field": "cursor", "message": "unknown"}]
-        raise Invalid("The cursor is none of ours.", errors=errors) from error

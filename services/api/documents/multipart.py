@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from services.api.documents.form_data import FormParser, MalformedForm, PartEnd, PartHead
 from services.api.refusals import Invalid, Malformed, TooLarge, Unsupported
-from services.runtime.media_types import HEAD_BYTES, SUPPORTED, detect
+from services.runtime.media_types import HEAD_BYTES, SUPPORTED, detect, spoken
 
 FRAMING_BYTES = 64 * 1024
 """For boundaries, headers and other fields beside the file."""
@@ -123,7 +123,9 @@ class IncomingFile:
     def _detect_type(self, head: bytes) -> None:
         self.file_type = detect(head, self.filename)
         if self.file_type not in SUPPORTED:
-            raise Unsupported(f"The content is {self.file_type}, which can't be parsed.")
+            raise Unsupported(
+                f"The content is {self.file_type}, which can't be parsed. What is read: {spoken()}."
+            )
 
     def _check_declared_size(self) -> None:
         if (self.declared_size or 0) > self._max_bytes + FRAMING_BYTES:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
+from contracts.lanes import Priority
 from services.api.access.caller import Caller
 from services.api.documents.admission import Admission
 from services.api.documents.multipart import IncomingFile
@@ -19,6 +20,7 @@ from services.lifecycle.attempts import open_next_attempt, start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
 from services.lifecycle.document_statements import insert_uploaded, mark_deleted
 from services.lifecycle.status_reporter import StatusReporter
+from services.lifecycle.turn_statements import Shares
 from services.runtime.database.engine import autocommit
 from services.runtime.database.tables import upload_reservations
 from services.runtime.errors import NoRoom, Superseded, Unavailable
@@ -48,8 +50,11 @@ class Uploads:
     admission: Admission
     disk: DiskReserve
     upload_seconds: float
+    shares: Shares
 
-    async def accept(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
+    async def accept(
+        self, file: IncomingFile, caller: Caller, priority: Priority = Priority.NORMAL
+    ) -> tuple[str, DocumentView | None]:
         """Store a file and start its first attempt; return the document's id and, if it is new, the document.
 
         The same bytes by the same owner give the document that is there already. Raises Refused for a file
@@ -58,29 +63,34 @@ class Uploads:
         """
         self.admission.check()
         with self.disk.promise(file.declared_size or 0):
-            return await self._take(file, caller)
+            return await self._take(file, caller, priority)
 
-    async def _take(self, file: IncomingFile, caller: Caller) -> tuple[str, DocumentView | None]:
+    async def _take(
+        self, file: IncomingFile, caller: Caller, priority: Priority
+    ) -> tuple[str, DocumentView | None]:
         document_id = str(uuid7())
         await self._reserve(document_id)
         await self._store(document_id, file)
         attempt = DocumentAttempt(document_id, 1, caller.owner_id, file.filename, file.file_type, file.size)
         now = datetime.now(UTC)
-        existing = await self._insert(attempt, file.sha256, now)
+        existing = await self._insert(attempt, file.sha256, now, priority)
         if existing:
             await forget_upload(self.engine, self.objects, document_id)
             return existing, None
         await self._start_or_withdraw(attempt)
-        return document_id, view_of_upload(attempt, file.sha256, now)
+        return document_id, view_of_upload(attempt, file.sha256, now, priority)
 
-    async def begin_again(self, document_id: str, attempt: int) -> None:
-        """Start the attempt after ``attempt``; raises DocumentBusy when another has begun meanwhile, NoRoom."""
+    async def begin_again(self, document_id: str, attempt: int, priority: Priority | None = None) -> None:
+        """Start the attempt after ``attempt``; raises DocumentBusy when another has begun meanwhile, NoRoom.
+
+        ``priority`` is None where it stays as it is.
+        """
         self.disk.require()
         try:
-            opened = await open_next_attempt(self.engine, document_id, ended=attempt)
+            opened = await open_next_attempt(self.engine, document_id, ended=attempt, priority=priority)
         except Superseded as error:
             raise DocumentBusy from error
-        await start_attempt(self.engine, self.reporter, opened)
+        await start_attempt(self.engine, self.reporter, opened, shares=self.shares)
 
     async def _reserve(self, document_id: str) -> None:
         reserving = asyncio.ensure_future(self._insert_reservation(document_id))
@@ -112,11 +122,13 @@ class Uploads:
                 self.disk.require()
             yield piece
 
-    async def _insert(self, attempt: DocumentAttempt, sha256: str, now: datetime) -> str | None:
+    async def _insert(
+        self, attempt: DocumentAttempt, sha256: str, now: datetime, priority: Priority
+    ) -> str | None:
         """Insert the row, or return the id of the document that has this owner and content already."""
         while True:
             async with autocommit(self.engine).connect() as connection:
-                inserted = await insert_uploaded(connection, attempt, sha256, now)
+                inserted = await insert_uploaded(connection, attempt, sha256, now, priority)
             if not inserted.is_reserved:
                 raise Unavailable("object store", "the upload took so long that its bytes were removed")
             if inserted.is_stored:
@@ -126,7 +138,7 @@ class Uploads:
 
     async def _start_or_withdraw(self, attempt: DocumentAttempt) -> None:
         try:
-            await start_attempt(self.engine, self.reporter, attempt)
+            await start_attempt(self.engine, self.reporter, attempt, shares=self.shares)
         except Unavailable:
             await withdraw(self.engine, attempt.document_id)
             raise

@@ -4,29 +4,52 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Double, Label, Row, case, cast, func, select, text
 
-from contracts.statuses import SENTENCES, TERMINAL, Status
+from contracts.lanes import Priority
+from contracts.statuses import REPEATED, SENTENCES, TERMINAL, Status
 from contracts.wire import Timestamp, WireModel
 from services.lifecycle.document_attempt import DocumentAttempt
-from services.runtime.database.tables import attempts, documents
+from services.runtime.database.tables import IS_UPLOADED, attempts, documents
 
 Json = dict[str, JsonValue]
 
-_LANGUAGE = (
-    select(attempts.c.language)
-    .where(attempts.c.document_id == documents.c.document_id, attempts.c.attempt == documents.c.attempt)
-    .scalar_subquery()
-    .label("language")
-)
+
+def _of_attempt(name: str, column: ColumnElement[Any]) -> Label[Any]:
+    """What the parser has stored of the current attempt; null until it has."""
+    is_current = (attempts.c.document_id == documents.c.document_id) & (
+        attempts.c.attempt == documents.c.attempt
+    )
+    return select(column).where(is_current).scalar_subquery().label(name)
+
+
+def _pages(name: str) -> ColumnElement[Any]:
+    return func.coalesce(attempts.c.details[name], text("'[]'::jsonb"))
+
+
+_SECONDS_LEFT = case(
+    (
+        # Of a producer's document it may hold anything.
+        documents.c.status.in_([status.value for status in REPEATED]) & IS_UPLOADED,
+        cast(documents.c.event["metadata"]["secondsLeft"].as_string(), Double),
+    )
+).label("seconds_left")
+
+_OF_THE_ATTEMPT = {
+    "language": attempts.c.language,
+    "title": attempts.c.details["title"].astext,
+    "pages_failed": _pages("pagesFailed"),
+    "pages_garbled": _pages("pagesGarbled"),
+}
 
 COLUMNS = [
-    _LANGUAGE,
+    _SECONDS_LEFT,
+    *(_of_attempt(name, column) for name, column in _OF_THE_ATTEMPT.items()),
     *(documents.c[name]
     for name in (
         "document_id", "filename", "file_type", "size", "sha256", "owner_id", "status", "message", "attempt",
         "page_count", "chunk_count", "embedded_count", "error", "created_at", "updated_at", "stages",
-        "status_attempt", "attempted_at",
+        "status_attempt", "attempted_at", "priority",
     )),
 ]  # fmt: skip
 
@@ -41,7 +64,11 @@ class DocumentError(WireModel):
 
 
 class DocumentView(WireModel):
-    """A document."""
+    """A document; ``title`` is what it calls itself, or its first heading.
+
+    ``seconds_left`` until it can be found, where that is known; ``ahead`` are the pages, or after parsing the
+    chunks, that are before it in its lane, while it waits.
+    """
 
     document_id: str
     filename: str | None
@@ -52,10 +79,16 @@ class DocumentView(WireModel):
     status: Status
     message: str
     attempt: int
+    title: str | None
     language: str | None
+    priority: Priority
     page_count: int | None
+    pages_failed: list[int] | None
+    pages_garbled: list[int] | None
     chunk_count: int | None
     embedded_count: int | None
+    seconds_left: float | None = None
+    ahead: int | None = None
     error: DocumentError | None
     created_at: Timestamp
     updated_at: Timestamp
@@ -99,7 +132,7 @@ class ChunkPage(WireModel):
     next_cursor: str | None
 
 
-def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> DocumentView:
+def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime, priority: Priority) -> DocumentView:
     """Return the view of a document that was uploaded just now."""
     return DocumentView(
         document_id=attempt.document_id,
@@ -109,7 +142,8 @@ def view_of_upload(attempt: DocumentAttempt, sha256: str, now: datetime) -> Docu
         sha256=sha256,
         owner_id=attempt.owner_id,
         attempt=attempt.attempt,
-        language=None,
+        priority=priority,
+        **dict.fromkeys(_OF_THE_ATTEMPT),
         created_at=now,
         **_just_begun(now),
     )
@@ -135,6 +169,7 @@ def _just_begun(at: datetime) -> dict[str, Any]:
         "message": SENTENCES[Status.PARSING_STARTED],
         "error": None,
         "stages": {},
+        "seconds_left": None,
         "updated_at": at,
         **counts,
     }

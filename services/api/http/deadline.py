@@ -14,6 +14,8 @@ from services.runtime.process.asyncio_guards import forget
 
 UNBOUNDED = re.compile(r"GET /api/v1/events|POST /api/v1/documents")
 """The stream lasts as long as its client; an upload has a bound of its own, on each piece of the body."""
+UNBOUNDED_ONCE_BEGUN = re.compile(r"GET /api/v1/documents/[^/]+/content")
+"""A large file takes as long as its client's line does."""
 
 
 class Deadline:
@@ -25,7 +27,8 @@ class Deadline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; raises Unready, or TimeoutError in the middle of an answer."""
-        if scope["type"] != "http" or UNBOUNDED.fullmatch(f"{scope['method']} {scope['path']}"):
+        asked = f"{scope.get('method')} {scope.get('path')}"
+        if scope["type"] != "http" or UNBOUNDED.fullmatch(asked):
             await self._app(scope, receive, send)
             return None
         has_begun = is_over = False
@@ -39,6 +42,8 @@ class Deadline:
         work = asyncio.ensure_future(self._app(scope, receive, send_in_time))
         try:
             await asyncio.wait([work], timeout=self._seconds)
+            if has_begun and UNBOUNDED_ONCE_BEGUN.fullmatch(asked):
+                await asyncio.wait([work])
         finally:
             is_over = True
             if not work.done():

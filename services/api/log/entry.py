@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from contracts.events import DocumentDeleted, LogEvent, StatusEvent
+from contracts.events import DocumentDeleted, LogEvent, OperationProgress, StatusEvent
 from services.api.log.position import Position
 from services.runtime.process.logging import get_logger
 
 MARKER_TYPE = "log_opened"
-OVERHEAD_BYTES = 1600
-"""Of an entry in memory beside its body, for the decoded event (measured with tracemalloc) and an encoding."""
+OVERHEAD_BYTES = 1700
+"""Of an entry in memory beside its body, for the decoded event (measured with tracemalloc), an encoding and its
+place in the ring's index."""
+
+_KINDS: dict[str | None, type[LogEvent]] = {kind.type: kind for kind in (DocumentDeleted, OperationProgress)}
 
 log = get_logger(__name__)
 
@@ -49,7 +52,7 @@ def read_entry(offset: int, message_type: str | None, message_id: str | None, bo
 
 
 def _decode(offset: int, message_type: str | None, body: bytes) -> LogEvent | None:
-    kind = DocumentDeleted if message_type == DocumentDeleted.type else StatusEvent
+    kind = _KINDS.get(message_type, StatusEvent)
     try:
         return kind.decode(body)
     except ValueError as error:  # of pydantic

@@ -1,7 +1,7 @@
 """The log of events, as this process sees it: one consumer feeds the ring, everybody follows the ring.
 
-What is older than the ring is read from the stream on a short-lived connection of its own, a bounded piece at a
-time, so that a slow reader holds neither a connection nor the tail back.
+What is older than the ring, and not in the archive, is read from the stream on a short-lived connection of its own,
+a bounded piece at a time, so that a slow reader holds neither a connection nor the tail back.
 """
 
 import asyncio
@@ -176,6 +176,7 @@ class EventLog:
         self._replace(Ring(entries[0].position))
         self._append(entries[1:])
         self._opened.set()
+        self._pause = PAUSE_SECONDS  # it is there: readers of the log that was lost wait for the next attach
 
     async def _find_end(self) -> Position:
         """Find the end by putting a marker there: an empty stream and a slow one look alike.

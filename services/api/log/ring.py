@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from services.api.log.entry import Entry
 from services.api.log.position import GapReason, Position
+from services.api.log.ring_index import RingIndex
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -17,7 +18,7 @@ class Ring:
 
     A cursor is the number of entries before the one that comes next, counted from the ring's making; cursors
     from ``base`` to ``end`` find what they need here. ``floor`` is the position at ``base``: everything that
-    follows it is here.
+    follows it is here. ``index`` finds the cursors of what belongs to an owner or a document.
     """
 
     def __init__(self, head: Position, *, max_bytes: int = MAX_BYTES) -> None:
@@ -26,6 +27,7 @@ class Ring:
         self._cut = 0
         self._bytes = 0
         self._max_bytes = max_bytes
+        self.index = RingIndex()
         self.floor = head
         self.head = head
         self.end = 0
@@ -40,6 +42,8 @@ class Ring:
         if entry.offset <= self.head.offset:
             return False
         self._entries.append(entry)
+        if entry.event is not None:
+            self.index.add(self.end, entry.event)
         self.end += 1
         self.head = entry.position
         self._bytes += entry.size
@@ -65,6 +69,10 @@ class Ring:
         start = cursor - self._cut
         return self._entries[start : start + limit]
 
+    def entry(self, cursor: int) -> Entry:
+        """Return the entry that comes next at a cursor from ``base`` on, before ``end``."""
+        return self._entries[cursor - self._cut]
+
     def position(self, cursor: int) -> Position:
         """Return the position of a cursor between ``base`` and ``end``."""
         return self.floor if cursor == self.base else self._entries[cursor - self._cut - 1].position
@@ -72,6 +80,8 @@ class Ring:
     def _drop_oldest(self) -> None:
         oldest = self._entries[self._dropped]
         self._bytes -= oldest.size
+        if oldest.event is not None:
+            self.index.drop(oldest.event)
         self.floor = oldest.position
         self._dropped += 1
         if self._dropped * 8 > len(self._entries):

@@ -11,6 +11,9 @@ from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from contracts.events import OperationProgress
+from services.api.archive.keeping import keep_projected
+from services.api.archive.spans import next_log_base
 from services.api.log.entry import Entry
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
@@ -133,7 +136,7 @@ async def begin_anew(engine: AsyncEngine, position: Position) -> Position:
     What the table knows stays: it was said, and may have been seen.
     """
     async with engine.begin() as connection:
-        if not await begin_log(connection, position):
+        if not await begin_log(connection, position, await next_log_base(connection)):
             return await read_position(connection)
         await forget_event_positions(connection, str(Position.start()))
     log.warning("projection_restarted", reason="the log was made anew", position=str(position))
@@ -148,7 +151,7 @@ async def _apply_first(engine: AsyncEngine, position: Position, entry: Entry) ->
         if is_transient(error) or is_cancelled():
             raise
         log.exception("event_not_projected", position=str(entry.position))
-        return await apply(engine, position, entry.position, ())
+        return await apply(engine, position, entry.position, (), kept=[entry])
 
 
 async def gather(event_log: EventLog, seconds: float = GATHER_SECONDS) -> None:
@@ -161,18 +164,29 @@ async def gather(event_log: EventLog, seconds: float = GATHER_SECONDS) -> None:
 
 
 async def apply(
-    engine: AsyncEngine, position: Position, reached: Position, entries: Sequence[Entry]
+    engine: AsyncEngine,
+    position: Position,
+    reached: Position,
+    entries: Sequence[Entry],
+    *,
+    kept: Sequence[Entry] | None = None,
 ) -> Position:
-    """Apply entries that lead from ``position`` to ``reached`` if the projection is there; return its position."""
+    """Apply entries that lead from ``position`` to ``reached`` if the projection is there; return its position.
+
+    They are archived with that, or ``kept`` in their place.
+    """
     async with engine.begin() as connection:
-        if not await move_position(connection, position, reached):
+        base = await move_position(connection, position, reached)
+        if base is None:
             return await read_position(connection)
         await _apply_entries(connection, entries)
+        await keep_projected(connection, base, position, reached, entries if kept is None else kept)
     return reached
 
 
 async def _apply_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-    rows = await read_rows(connection, sorted({one.event.document_id for one in entries if one.event}))
+    spoken_of = {one.event.document_id for one in entries if one.event} - {OperationProgress.document_id}
+    rows = await read_rows(connection, sorted(spoken_of))
     current_attempts = {document_id: row.attempt for document_id, row in rows.items() if row.is_uploaded}
     after = replay_states(
         {document_id: row.state for document_id, row in rows.items()}, current_attempts, entries

@@ -75,7 +75,7 @@ def replay_states(
         event = entry.event
         if isinstance(event, DocumentDeleted):
             after.pop(event.document_id, None)
-        elif event is not None and _is_entitled(event, current_attempts.get(event.document_id)):
+        elif isinstance(event, StatusEvent) and _is_entitled(event, current_attempts.get(event.document_id)):
             state = after.get(event.document_id)
             if state is None and event.is_of_producer():
                 state = DocumentState(event.status, event.attempt, event.timestamp)

@@ -7,6 +7,7 @@ new one. All of it is safe to do twice, and on several replicas: each document i
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -64,7 +65,7 @@ class LostLog:
         return count
 
     async def _send_commands(self, lost_at: datetime) -> int:
-        query = select(documents.c.document_id, documents.c.attempt).where(
+        query = select(documents.c.document_id, documents.c.attempt, documents.c.lane).where(
             IS_UPLOADED,
             IS_ALIVE,
             documents.c.outcome_published_at.is_(None),
@@ -74,13 +75,13 @@ class LostLog:
         )
         count = 0
         while rows := await self._read(query):
-            for document_id, attempt in rows:
+            for document_id, attempt, lane in rows:
                 async with self.engine.begin() as connection:
                     if await note_resent(connection, document_id, attempt, lost_at):
-                        await send_command(self.reporter.publisher, document_id, attempt)
+                        await send_command(self.reporter.publisher, document_id, attempt, lane)
                         count += 1
         return count
 
-    async def _read(self, query: "Select[str, int]") -> list[Row[str, int]]:
+    async def _read(self, query: "Select[*tuple[Any, ...]]") -> list[Row[*tuple[Any, ...]]]:
         async with self.engine.connect() as connection:
             return list((await connection.execute(query.order_by(func.random()).limit(BATCH))).all())

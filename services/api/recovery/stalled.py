@@ -9,11 +9,9 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts import stages
 from contracts.failures import DocumentFailed, FailureCode
-from contracts.statuses import Status
 from services.lifecycle.attempts import send_command
-from services.lifecycle.document_attempt import locked_attempt
+from services.lifecycle.document_attempt import awaited_stage, locked_attempt
 from services.lifecycle.document_statements import count_resend
 from services.lifecycle.outcome import fail
 from services.lifecycle.status_reporter import StatusReporter
@@ -40,19 +38,19 @@ async def resend_stalled(engine: AsyncEngine, reporter: StatusReporter, silence:
         documents.c.updated_at, documents.c.attempted_at, documents.c.commanded_at, documents.c.resent_at
     )
     query = (
-        select(documents.c.document_id, documents.c.attempt, documents.c.resend_count)
+        select(documents.c.document_id, documents.c.attempt, documents.c.resend_count, documents.c.lane)
         .where(IS_UPLOADED, IS_ALIVE, documents.c.outcome.is_(None), documents.c.commanded_at.is_not(None))
         .where(heard_at < func.now() - func.power(2, documents.c.resend_count) * silence)
         .limit(BATCH)
     )
     async with engine.connect() as connection:
         rows = (await connection.execute(query)).all()
-    for document_id, attempt, resends in rows:
+    for document_id, attempt, resends, lane in rows:
         log.warning("document_stalled", document_id=document_id, attempt=attempt, resends=resends)
         if resends >= MAX_RESENDS:
             await _give_up(engine, reporter, document_id, attempt)
         elif await _count(engine, document_id, attempt, resends):
-            await send_command(reporter.publisher, document_id, attempt)
+            await send_command(reporter.publisher, document_id, attempt, lane)
     return len(rows)
 
 
@@ -62,18 +60,9 @@ async def _count(engine: AsyncEngine, document_id: str, attempt: int, resends: i
 
 
 async def _give_up(engine: AsyncEngine, reporter: StatusReporter, document_id: str, attempt: int) -> None:
-    query = select(documents.c.status).where(documents.c.document_id == document_id)
     try:
         async with locked_attempt(engine, document_id, attempt) as (connection, current):
-            status = Status((await connection.execute(query)).scalar_one())
-        stage = _stage_after(status)
+            stage = await awaited_stage(connection, current)
         await fail(engine, reporter, current, GIVEN_UP, stage.stage)
     except Superseded:
         return
-
-
-def _stage_after(status: Status) -> stages.StageSpec:
-    """Find the stage that is waited for: that of the status, or the next one where the status has ended it."""
-    spec = stages.of_status(status) or stages.first()
-    ended = bool(spec.statuses) and status is spec.statuses[-1]
-    return (stages.following(spec) if ended else None) or spec

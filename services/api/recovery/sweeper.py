@@ -18,9 +18,11 @@ from services.api.api_settings import ApiSettings
 from services.api.documents.deletion import Deletion
 from services.api.documents.owners import forget_old_notes
 from services.api.documents.uploads import forget_upload
+from services.api.operations.operation_statements import forget_operations
 from services.api.recovery.lost_log import LostLog
 from services.api.recovery.outdated_terms import update_outdated_terms
 from services.api.recovery.stalled import resend_stalled
+from services.api.recovery.turns import Turns
 from services.api.search.term_counting import forget_views, recount_view
 from services.lifecycle.attempts import start_attempt
 from services.lifecycle.document_attempt import DocumentAttempt
@@ -59,6 +61,7 @@ class Sweeper:
     deletion: Deletion
     settings: ApiSettings
     lost_log: LostLog
+    turns: Turns
     log_began: asyncio.Event
     """Set when the log was found to be another one: then nobody waits for the next sweep."""
 
@@ -74,12 +77,14 @@ class Sweeper:
             has_resumed = await run_step("sweeper", self.lost_log.resume)
             for step in (
                 self.dispatch_unsent,
+                self.turns.give_all,
                 self.publish_unpublished,
                 self.resend_stalled,
                 self.finish_deletions,
                 self.forget_uploads,
                 self.drop_old_receipts,
                 self.forget_owners,
+                self.forget_operations,
                 self.remove_vectors,
                 self.take_over_embeddings,
                 self.update_terms,
@@ -103,12 +108,14 @@ class Sweeper:
             documents.c.file_type,
             documents.c.size,
             is_reported,
-        ).where(documents.c.commanded_at.is_(None), is_older(documents.c.attempted_at, self.grace))
+        ).where(documents.c.commanded_at.is_(None), documents.c.waiting_since.is_(None))
+        query = query.where(is_older(documents.c.attempted_at, self.grace))
         rows = await self._read(query.where(documents.c.outcome.is_(None)))
         for *fields, was_reported in rows:
             attempt = DocumentAttempt(*fields)
             log.info("command_sent_late", document_id=attempt.document_id, attempt=attempt.attempt)
-            await start_attempt(self.engine, self.reporter, attempt, is_reported=was_reported)
+            shares = self.settings.shares
+            await start_attempt(self.engine, self.reporter, attempt, shares=shares, is_reported=was_reported)
         return len(rows)
 
     async def publish_unpublished(self) -> int:
@@ -164,6 +171,11 @@ class Sweeper:
         """Forget the owners of documents that were deleted long ago."""
         async with self.engine.begin() as connection:
             await connection.execute(forget_old_notes())
+
+    async def forget_operations(self) -> None:
+        """Forget bulk calls that ended long ago."""
+        async with self.engine.begin() as connection:
+            await forget_operations(connection)
 
     async def remove_vectors(self) -> int:
         """Remove the vectors that no chunk points to any more; return how many notes of such were looked at."""

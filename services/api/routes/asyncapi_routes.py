@@ -15,7 +15,8 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import stages, topology
 from contracts.commands import EmbedQuery, QueryEmbedding, StageCommand
-from contracts.events import DocumentDeleted, StatusEvent
+from contracts.events import DocumentDeleted, OperationProgress, StatusEvent
+from contracts.lanes import Lane
 from services.api.api_settings import ApiSettings
 from services.runtime.messaging.broker import passive_exchange, passive_queue
 
@@ -43,6 +44,9 @@ PAGE = """<!doctype html>
 </html>
 """
 """The content of the viewer's element is read where no script runs."""
+
+
+_LANES = {Lane.FIRST: "Somebody waits for it.", Lane.BULK: "It is large, or one of many."}
 
 
 def asyncapi_router(settings: ApiSettings) -> APIRouter:
@@ -99,8 +103,10 @@ def _describe_stage(broker: RabbitBroker, spec: stages.StageSpec) -> None:
 
     # Described by its annotation; which type that is stands in the table of stages.
     handle.__annotations__["command"] = spec.command
-    queue = passive_queue(topology.work_queue(spec.name))
-    broker.subscriber(queue, title=spec.command.__name__, description=spec.command.__doc__)(handle)
+    for lane, said in _LANES.items():
+        queue = passive_queue(topology.work_queue(spec.name, lane))
+        title = spec.command.__name__ + ("" if lane is Lane.FIRST else lane.capitalize())
+        broker.subscriber(queue, title=title, description=f"{spec.command.__doc__} {said}")(handle)
 
 
 def _without_credentials(url: str) -> str:
@@ -121,6 +127,11 @@ def describe_queues(rabbitmq_url: str) -> RabbitBroker:
     broker.publisher(
         exchange=passive_exchange(topology.EVENTS), routing_key="api.deleted", schema=DocumentDeleted,
         title="Deletions", description="A document and all that was made of it is gone; in the same stream.",
+    )  # fmt: skip
+
+    broker.publisher(
+        exchange=passive_exchange(topology.EVENTS), routing_key="api.operation", schema=OperationProgress,
+        title="Operations", description="How far a bulk call has come; in the same stream.",
     )  # fmt: skip
 
     for spec in stages.STAGES:

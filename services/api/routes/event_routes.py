@@ -1,7 +1,7 @@
 """``GET /api/v1/events``: the live stream."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
@@ -28,11 +28,18 @@ async def events(
     file_type: Annotated[list[str] | None, Query(alias="fileType")] = None,
     source: Annotated[list[str] | None, Query()] = None,
     snapshot: bool = False,
+    progress: Annotated[
+        Literal["newest", "all"],
+        Query(
+            description="What a client that lags gets of `parsing` and `embedding`: the newest of each document,"
+            " or with `all` every step. All other events always come."
+        ),
+    ] = "newest",
     last_event_id: Annotated[str | None, Header()] = None,
     query_last_event_id: Annotated[str | None, Query(alias="lastEventId")] = None,
 ) -> EventStreamResponse:
     """The live stream of status events, as Server-Sent Events."""
-    view = View(who, _filter(document_id, status, file_type, source))
+    view = View(who, _filter(document_id, status, file_type, source), every_step=progress == "all")
     hub.admit(view)
     resumed = last_event_id or query_last_event_id or _polyfill_id(request)
     # The database answers before the response begins: when it is away the caller gets a problem, not a torn stream.

@@ -1,4 +1,7 @@
-"""Finds the chunks in which all words of a query stand in a row: who quotes a sentence wants where it stands."""
+"""Finds the chunks in which all words of a query stand in a row: who quotes a sentence wants where it stands.
+
+So does who gives a part number and nothing else: to a model its neighbours in a catalogue are as near, or nearer.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.api.search.parameters import LIMIT
 from services.api.search.scope import SHAPES, Scope, ScopeShape
 from services.runtime.database.tables import chunks, documents
+from services.search_terms.identifiers import is_identifier
 
 LEAST_WORDS = 4
 """Fewer in a row are a name or a turn of phrase, which many chunks have."""
@@ -19,7 +23,7 @@ _SIMPLE: ColumnElement[str] = literal_column("'simple'")
 
 async def quotations(connection: AsyncConnection, scope: Scope, query: str, limit: int) -> Sequence[Row[Any]]:
     """Return up to ``limit`` chunks of the scope that quote the query: document, attempt and index of each."""
-    if len(query.split()) < LEAST_WORDS:
+    if len(query.split()) < LEAST_WORDS and not is_identifier(query):
         return []
     found = await connection.execute(_quoting(scope.shape), {**scope.values, "query": query, "limit": limit})
     rows: Sequence[Row[Any]] = found.all()

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from services.api.archive.archive_reader import ArchiveReader
 from services.api.log.event_log import EventLog
 from services.api.log.position import GapReason, Position
 from services.api.log.ring import Ring
 from services.api.refusals import TooManyRequests, Unready
 from services.api.stream.batches import Batches
 from services.api.stream.broadcaster import Broadcaster
-from services.api.stream.catch_up import catch_up
+from services.api.stream.catch_up import Way, catch_up
 from services.api.stream.filters import View
 from services.api.stream.sse import (
     ReconnectReason,
@@ -42,8 +43,11 @@ log = get_logger(__name__)
 class Hub:
     """Opens streams and looks after them. Nothing of the database is held while one is open."""
 
-    def __init__(self, event_log: EventLog, limits: StreamLimits) -> None:
+    def __init__(
+        self, event_log: EventLog, limits: StreamLimits, archive: ArchiveReader | None = None
+    ) -> None:
         self._event_log = event_log
+        self._archive = archive
         self._limits = limits
         self._broadcaster = Broadcaster()
         self._is_draining = False
@@ -126,7 +130,8 @@ class Hub:
 
     def log_was_replaced(self, old: Ring) -> None:
         """Find everybody's place anew, and tell who has none; called by the log."""
-        for subscriber in list(self._broadcaster.subscribers):
+        for subscriber in self._broadcaster.subscribers():
+            subscriber.settle(old)
             position = subscriber.position_in(old)
             self._broadcaster.remove(subscriber)
             if position is None:
@@ -168,12 +173,14 @@ class Hub:
                 del self._of_owner[owner]
 
     def _catch_up(self, subscriber: Subscriber, position: Position, newest: Sequence[bytes] = ()) -> None:
-        bringing = catch_up(self._event_log, self._broadcaster, subscriber, position, newest)
+        way = Way(self._event_log, self._archive, self._broadcaster)
+        bringing = catch_up(way, subscriber, position, newest)
         subscriber.catch_up_in(asyncio.get_running_loop().create_task(bringing))
 
     def _close(self, subscriber: Subscriber, *last: bytes) -> None:
         if subscriber.is_closing:
             return
+        subscriber.settle(self._event_log.ring)
         cursor = subscriber.cursor_frame(self._event_log.ring)
         self._broadcaster.remove(subscriber)
         now = asyncio.get_running_loop().time()
@@ -196,6 +203,7 @@ class Hub:
 
     def _look_after(self, subscriber: Subscriber, now: float, heartbeat: bytes) -> None:
         ring = self._event_log.ring
+        subscriber.settle(ring)
         if reason := subscriber.end_reason(now):
             self._close(subscriber, encode_reconnect(reason))
         elif subscriber.paused:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,8 @@ COMMENT = b":\n"
 """Keeps an idle connection alive. Without an empty line: with one, some clients dispatch an empty event."""
 
 RETRY_MS = (1000, 5000)
+
+FRAME_END = b"\n\n"
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -72,6 +75,16 @@ def encode_reset(gap: GapReason, position: Position) -> bytes:
 def encode_cursor(position: Position) -> bytes:
     """Encode an id alone: moves the client's cursor past events that it may not or will not see."""
     return f"id: {position}\n\n".encode()
+
+
+def split_frames(data: bytes, size: int) -> Iterator[bytes]:
+    """Split joined frames into pieces of whole frames, each as long as the frame takes that passes ``size``."""
+    start = 0
+    while start < len(data):
+        end = data.find(FRAME_END, start + size)
+        end = len(data) if end < 0 else end + len(FRAME_END)
+        yield data[start:end]
+        start = end
 
 
 def encode_chunk(*frames: bytes) -> bytes:

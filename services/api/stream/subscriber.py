@@ -33,8 +33,7 @@ class SubscriberListener(Protocol):
 class Subscriber:
     """A cursor into the ring and a way to write: ``TransportSubscriber`` or ``AsgiSubscriber``.
 
-    Slots, and nothing that is made before it is needed: there may be ten thousand of them. Times are of the loop's
-    clock, in seconds.
+    Slots, and nothing made before it is needed: there may be ten thousand. Times are seconds of the loop's clock.
     """
 
     __slots__ = (
@@ -51,6 +50,8 @@ class Subscriber:
         "batches",
         "client_id",
         "cursor",
+        "is_behind",
+        "lags_until",
         "paused",
         "socket_send",
     )
@@ -61,6 +62,8 @@ class Subscriber:
     def __init__(self) -> None:
         self.client_id = str(uuid4())
         self.cursor = NOT_FOLLOWING
+        self.is_behind = False  # more is to come; of a viewer for whom it is not the cursor is moved on late
+        self.lags_until = 0  # the cursor before which it is spared obsolete progress
         self.paused = False  # its write buffer is full
         self.socket_send: Callable[[bytes], int] | None = None  # only while nothing can be waiting before it
         self._sent_cursor = (
@@ -84,11 +87,9 @@ class Subscriber:
         end_reason: ReconnectReason,
     ) -> None:
         """Belong to a listener and a view, until ``ends_at``; the first heartbeat is due at ``heartbeat_at``."""
-        self._listener = listener
-        self.batches = batches
+        self._listener, self.batches = listener, batches
         self._written_at = asyncio.get_running_loop().time()
-        self._heartbeat_at = heartbeat_at
-        self._ends_at, self._end_reason = ends_at, end_reason
+        self._heartbeat_at, self._ends_at, self._end_reason = heartbeat_at, ends_at, end_reason
 
     @property
     def is_following(self) -> bool:
@@ -100,9 +101,10 @@ class Subscriber:
         """True once the last frames are written, or the connection is gone."""
         return self._abort_at is not None
 
-    def follow(self, cursor: int) -> None:
+    def follow(self, cursor: int, *, is_behind: bool, lags_until: int) -> None:
         """Be at the tail, from a cursor on."""
         self.cursor = self._sent_cursor = cursor
+        self.is_behind, self.lags_until = is_behind, lags_until
         self._task = None
 
     def unfollow(self) -> None:
@@ -113,6 +115,11 @@ class Subscriber:
         """Let a task bring it to the tail; it is cancelled when the stream ends."""
         self._task = task
 
+    def settle(self, ring: Ring) -> None:
+        """Move past what was filtered away: nobody visits one for whom nothing is to come."""
+        if self.is_following and not self.is_behind and not self.batches.is_total:
+            self.cursor, self._paused_at = ring.end, ring.head
+
     def position_in(self, ring: Ring) -> Position | None:
         """Return where it is; None when it fell out of the ring while there was room in its buffer."""
         return ring.position(self.cursor) if self.cursor >= ring.base else self._paused_at
@@ -120,6 +127,7 @@ class Subscriber:
     def deliver(self, batch: Batch, ring: Ring, now: float, sent: int = 0) -> None:
         """Write the batch for its cursor; ``sent`` bytes of its chunk are out already, through ``socket_send``."""
         self.cursor = batch.end
+        self.is_behind = batch.end != ring.end
         if batch.data:
             self._sent_cursor = batch.sent_cursor
             self._written_at = now
@@ -159,7 +167,7 @@ class Subscriber:
             return self._abort_at
         if self.paused:
             return now + CURSOR_SECONDS
-        at = min(self._heartbeat_at, self._last_written_at() + COMMENT_SECONDS, self._ends_at)
+        at = min(self._heartbeat_at, now - self.silent_seconds(now) + COMMENT_SECONDS, self._ends_at)
         return at if self.batches.is_total else min(at, now + CURSOR_SECONDS)
 
     def end_reason(self, now: float) -> ReconnectReason | None:
@@ -168,7 +176,7 @@ class Subscriber:
 
     def silent_seconds(self, now: float) -> float:
         """Return how long nothing was written."""
-        return now - self._last_written_at()
+        return now - max(self._written_at, self.batches.sent_at if self._has_all_of_view() else 0.0)
 
     def close(self, abort_at: float, *last: bytes) -> None:
         """End the response with the frames ``last``; whatever is still unread at ``abort_at`` is dropped."""
@@ -177,7 +185,7 @@ class Subscriber:
         self._finish(*last)
 
     def is_overdue(self, now: float) -> bool:
-        """Return whether it is closing, and had its time to take the last frames."""
+        """Return whether it is closing, and had its time."""
         return self._abort_at is not None and now >= self._abort_at
 
     def abort(self) -> None:
@@ -231,9 +239,6 @@ class Subscriber:
     def _last_sent_cursor(self) -> int:
         """Return the cursor after the last event whose id the client has seen."""
         return self.batches.sent_cursor if self._has_all_of_view() else self._sent_cursor
-
-    def _last_written_at(self) -> float:
-        return max(self._written_at, self.batches.sent_at) if self._has_all_of_view() else self._written_at
 
     def _cancel_task(self) -> None:
         if self._task is not None:

@@ -1,7 +1,7 @@
 """sentence-transformers behind our interface. Imports torch: reached through ``load_model`` only."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -9,36 +9,14 @@ from sentence_transformers.base.modules import Router, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import PreTrainedTokenizerBase
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
-from transformers.utils import logging as transformers_logging
 
 from services.embedder.embedding_model import EmbeddingModel, Row, Vectors, unit
+from services.embedder.model_options import Runtime
 
 CHARACTERS_PER_TOKEN = 3
 """A low guess, for models whose tokenizer we don't call."""
 
-
-def load_sentence_model(source: str, name: str, *, threads: int, bundled: bool) -> EmbeddingModel:
-    """Load from a directory or the hub; raises whatever the libraries raise."""
-    torch.set_num_threads(threads)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
-    model = open_backend(source, bundled=bundled)
-    model.eval()
-    return TokenizedModel(model, name) if takes_tokens(model) else WholeTextModel(model, name)
-
-
-def open_backend(source: str, *, bundled: bool) -> SentenceTransformer:
-    """Choose runtime and precision: the one place to change for another backend.
-
-    The bundled model runs in bfloat16 where the processor multiplies it natively: 1.7 times the speed,
-    and its vectors were compared with float32's (docs/benchmarks/embed.md). Those of other models were not.
-    """
-    dtype = torch.bfloat16 if bundled and has_bfloat16(torch.cpu.get_capabilities()) else torch.float32
-    return SentenceTransformer(source, device="cpu", local_files_only=bundled, model_kwargs={"dtype": dtype})
-
-
-def has_bfloat16(capabilities: Mapping[str, object]) -> bool:
-    """Return whether the processor multiplies bfloat16 natively. Emulation was not measured, and is not used."""
-    return any(bool(capabilities.get(flag)) for flag in ("avx512_bf16", "amx_bf16"))
+AS_LOADED = Runtime("torch", "float32")
 
 
 def takes_tokens(model: SentenceTransformer) -> bool:
@@ -57,8 +35,9 @@ def takes_tokens(model: SentenceTransformer) -> bool:
 
 
 class _SentenceModel(EmbeddingModel):
-    def __init__(self, model: SentenceTransformer, name: str) -> None:
+    def __init__(self, model: SentenceTransformer, name: str, runtime: Runtime = AS_LOADED) -> None:
         self._model = model
+        self.runtime = runtime
         self.name = name
         self.max_tokens = _limit(model)
         self.dimensions = int(self._encode(self.tokenize([name])).shape[1])

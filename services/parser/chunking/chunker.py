@@ -9,7 +9,8 @@ from semantic_text_splitter import TextSplitter
 
 from services.lifecycle.chunk import Chunk, in_context
 from services.parser.chunking.context import SHARE, ContextWriter
-from services.parser.chunking.stretches import stretches
+from services.parser.chunking.named_rows import named_rows
+from services.parser.chunking.stretches import filled_rows, stretches
 from services.parser.parsed_document import Block
 from services.parser.tokenizer import ModelTokenizer
 
@@ -22,6 +23,11 @@ MIN_TOKENS = 32
 
 MAX_CHARACTERS = 4096
 """However few tokens they make: a word of more than 100 characters is one unknown token to the model."""
+
+COLUMNS_SHARE = 3
+"""Names of columns take at most the third part of a chunk; more of them stand before each cell instead."""
+
+_NEXT_ROW, _NEXT_PARAGRAPH = "\n", "\n\n"
 
 _COUNTED_AT_ONCE = 512
 
@@ -41,6 +47,8 @@ class _Piece:
     context: str
     own_tokens: int
     """Those of the text, without special ones."""
+    columns: str = ""
+    """The lines that name the columns of the table that the text is of, and begin it."""
 
 
 def _ignore_piece() -> None:
@@ -78,24 +86,38 @@ class Chunker:
         )
 
     def _split(self, section: Sequence[Block], title: str, on_piece: Callable[[], None]) -> Iterator[_Piece]:
+        if self._contexts.length(section[0].columns) > self._limit // COLUMNS_SHARE:
+            section = [named_rows(block) for block in section]
         text, ends, pages = _join(section)
-        headings = section[0].headings
+        headings, columns = section[0].headings, section[0].columns
         context = self._contexts.write(title, headings)
+        before = f"{columns}\n" if columns else ""
         around = self._contexts.length(context)
-        splitter = self._splitter(around)
-        spans = [
-            (begin + start, cut)
-            for begin, stretch in stretches(text)
-            for start, cut in self._spans(stretch, splitter, on_piece)
-        ]
-        counts = self._count([in_context(context, cut) for _, cut in spans], on_piece)
+        spans = list(
+            self._row_spans(text, around + self._contexts.length(columns), on_piece)
+            if columns
+            else self._prose_spans(text, around, on_piece)
+        )
+        counts = self._count([in_context(context, before + cut) for _, cut in spans], on_piece)
         for (start, cut), tokens in zip(spans, counts, strict=True):
             on_piece()
-            for offset, part, size in self._fitting(context, start, cut, tokens):
+            for offset, part, size in self._fitting(in_context(context, before), start, cut, tokens):
                 own = size - around - self._tokenizer.special
                 if own > 0:
                     covered = pages[bisect_right(ends, offset) : bisect_left(ends, offset + len(part)) + 1]
-                    yield _Piece(part, size, _first_and_last(covered), headings, context, own)
+                    seen = _first_and_last(covered)
+                    yield _Piece(before + part, size, seen, headings, context, own, columns)
+
+    def _row_spans(self, text: str, around: int, on_piece: Callable[[], None]) -> Iterator[tuple[int, str]]:
+        special = self._tokenizer.special
+        tokens = [count - special for count in self._count(text.split("\n"), on_piece)]
+        return filled_rows(text, tokens, self._limit - special - around)
+
+    def _prose_spans(self, text: str, around: int, on_piece: Callable[[], None]) -> Iterator[tuple[int, str]]:
+        splitter = self._splitter(around)
+        for begin, stretch in stretches(text):
+            for start, cut in self._spans(stretch, splitter, on_piece):
+                yield begin + start, cut
 
     def _splitter(self, around: int) -> TextSplitter:
         """Return a splitter into texts that leave room for the tokens around them; it counts no special ones."""
@@ -127,8 +149,8 @@ class Chunker:
             yield from ((start + offset, cut) for offset, cut in cuts)
             start += step
 
-    def _fitting(self, context: str, offset: int, text: str, tokens: int) -> Iterator[tuple[int, str, int]]:
-        """Halve what is too long after all; each part with its offset and tokens."""
+    def _fitting(self, lead_in: str, offset: int, text: str, tokens: int) -> Iterator[tuple[int, str, int]]:
+        """Halve what is too long after all; each part with its offset and the tokens of ``lead_in`` and itself."""
         if len(text) < 2 or (len(text) <= MAX_CHARACTERS and tokens <= self._limit):
             yield offset, text, tokens
             return
@@ -136,8 +158,8 @@ class Chunker:
         for start, half in ((0, text[:middle]), (middle, text[middle:])):
             lead = len(half) - len(half.lstrip())
             if part := half.strip():
-                tokens = self._tokenizer.count([in_context(context, part)])[0]
-                yield from self._fitting(context, offset + start + lead, part, tokens)
+                tokens = self._tokenizer.count([lead_in + part])[0]
+                yield from self._fitting(lead_in, offset + start + lead, part, tokens)
 
     def _join_small(self, pieces: list[_Piece], title: str, on_piece: Callable[[], None]) -> list[_Piece]:
         least = MIN_TOKENS - self._tokenizer.special
@@ -164,7 +186,9 @@ class Chunker:
         return next(((start, piece) for start, piece in together if piece), None)
 
     def _together(self, first: _Piece, second: _Piece, title: str) -> _Piece | None:
-        text = f"{first.text}\n\n{second.text}"
+        is_one_table = bool(first.columns) and first.columns == second.columns
+        rest = second.text.removeprefix(f"{first.columns}\n") if is_one_table else second.text
+        text = f"{first.text}{_NEXT_ROW if is_one_table else _NEXT_PARAGRAPH}{rest}"
         own = first.own_tokens + second.own_tokens
         if own > self._limit:
             return None
@@ -175,11 +199,12 @@ class Chunker:
         tokens = self._tokenizer.count([in_context(context, text)])[0]
         if tokens > self._limit or len(text) > MAX_CHARACTERS:
             return None
-        return _Piece(text, tokens, _first_and_last(first.pages + second.pages), headings, context, own)
+        pages = _first_and_last(first.pages + second.pages)
+        return _Piece(text, tokens, pages, headings, context, own, first.columns if is_one_table else "")
 
 
 def _sections(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    for _, section in groupby(blocks, key=lambda block: block.headings):
+    for _, section in groupby(blocks, key=lambda block: (block.headings, block.columns)):
         yield list(section)
 
 
@@ -198,8 +223,10 @@ def _join(section: Sequence[Block]) -> tuple[str, list[int], list[int | None]]:
 
 def _separator(before: Block, block: Block) -> str:
     """A space where a sentence runs on over the end of a page, else the end of a paragraph."""
+    if block.columns:
+        return _NEXT_ROW
     runs_on = before.page != block.page and before.text[-1:].isalpha() and block.text[:1].islower()
-    return " " if runs_on else "\n\n"
+    return " " if runs_on else _NEXT_PARAGRAPH
 
 
 def _first_and_last(pages: Iterable[int | None]) -> tuple[int, ...]:

@@ -14,10 +14,15 @@ MAX_NAME_CHARACTERS = 300
 """Of a title or a heading, before tokens are counted: a hostile one has millions."""
 
 
-def title_of(content: Content, filename: str) -> str:
-    """Return what a document calls itself, else its first heading, else its file's name without the ending."""
+def own_title(content: Content) -> str:
+    """Return what a document calls itself, else its first heading; empty where it has neither."""
     headings = (block.headings[0] for block in content.blocks if block.headings)
-    return content.metadata.get("title") or next(headings, "") or PurePath(filename).stem
+    return content.metadata.get("title") or next(headings, "")[:MAX_NAME_CHARACTERS]
+
+
+def title_of(content: Content, filename: str) -> str:
+    """Return a document's own title, else its file's name without the ending."""
+    return own_title(content) or PurePath(filename).stem
 
 
 class ContextWriter:

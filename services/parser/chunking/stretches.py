@@ -5,7 +5,7 @@ that follow to other bounds, and all would be embedded again.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zlib import crc32
 
 _PARAGRAPHS, _SENTENCES = 16, 128
@@ -27,6 +27,23 @@ def stretches(text: str) -> Iterator[tuple[int, str]]:
         ):
             yield begin, text[begin:start]
             begin = start
+    yield begin, text[begin:]
+
+
+def filled_rows(text: str, tokens: Sequence[int], room: int) -> Iterator[tuple[int, str]]:
+    """Share the rows of a table, a line each, out to texts of at most ``room`` tokens; each with its offset.
+
+    ``tokens`` are those of each row; one that is longer than the room is a text of its own.
+    """
+    begin = stretch = offset = filled = 0
+    for row, count in zip(text.split("\n"), tokens, strict=True):
+        begins_stretch = offset - stretch >= _LEAST_CHARACTERS and _is_chosen("\n\n", row[:_FIRST_CHARACTERS])
+        if filled and (filled + count > room or begins_stretch):
+            yield begin, text[begin : offset - 1]
+            begin, filled = offset, 0
+        stretch = offset if begins_stretch else stretch
+        filled += count
+        offset += len(row) + 1
     yield begin, text[begin:]
 
 

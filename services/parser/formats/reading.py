@@ -21,9 +21,15 @@ def _ignore_progress(pages_done: int, page_count: int) -> None:
     """Ignore the progress of a file."""
 
 
+def _ignore_step() -> None:
+    """Ignore that some more of a file is read."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """The way to read a file; ``on_page`` is told once it is open and after each page (pages done, page count).
+
+    ``get_on`` is told whenever some more is read of a file without pages, however little.
 
     ``swallowed`` collects the exceptions after which the format went on. Of a PDF, pypdf has the time of
     ``allowance``, PDFium is not asked for ``avoided_page``, and nobody for what comes after ``last_page``.
@@ -31,6 +37,7 @@ class Reading:
 
     pdf_engine: PdfEngineName = "auto"
     on_page: Callable[[int, int], None] = _ignore_progress
+    get_on: Callable[[], None] = _ignore_step
     swallowed: SwallowedErrors = field(default_factory=SwallowedErrors)
     allowance: Allowance = field(default_factory=Allowance)
     avoided_page: int | None = None

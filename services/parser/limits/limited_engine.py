@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from services.parser.formats.pdf_engine import OutlineEntry, PdfEngine, PdfLibrary
+from services.parser.formats.pdf.pdf_engine import OutlineEntry, PdfEngine, PdfLibrary
 from services.parser.limits.allowance import Allowance
 
 
@@ -16,9 +16,9 @@ class LimitedEngine:
         self._allowance = allowance
 
     @classmethod
-    def opening(cls, kind: type[PdfLibrary], allowance: Allowance) -> Callable[[Path], Self]:
+    def opening(cls, kind: type[PdfLibrary], allowance: Allowance) -> Callable[[Path | bytes], Self]:
         """Return what opens files with a library; it raises EncryptedError too."""
-        return lambda path: cls(allowance.call(lambda: kind.open(path)), allowance)
+        return lambda source: cls(allowance.call(lambda: kind.open(source)), allowance)
 
     @property
     def page_count(self) -> int:

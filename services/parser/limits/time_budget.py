@@ -1,7 +1,8 @@
 """The time that a document has: in all, and without getting on."""
 
 import asyncio
-from collections.abc import Awaitable
+import math
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from contracts.failures import DocumentFailed, FailureCode
@@ -19,11 +20,18 @@ class Stalled(DocumentFailed):
 
 
 class TimeBudget:
-    """The time that a document still has. Reporting its progress doesn't count."""
+    """The time that a document still has. Reporting its progress doesn't count.
 
-    def __init__(self, seconds: float) -> None:
+    ``on_slow`` is called when it did not get on for ``slow_seconds``, each time.
+    """
+
+    def __init__(
+        self, seconds: float, *, slow_seconds: float = math.inf, on_slow: Callable[[], None] = lambda: None
+    ) -> None:
         self._left = seconds
         self._stall = self._stall_left = seconds
+        self._slow = self._slow_left = slow_seconds
+        self._on_slow = on_slow
 
     def begin_try(self, stall_seconds: float) -> None:
         """Begin to read the file, once more; it may take so long to the first page, and from each to the next."""
@@ -32,12 +40,14 @@ class TimeBudget:
     def got_on(self) -> None:
         """Note that a page, or another part of the work, is finished."""
         self._stall_left = self._stall
+        self._slow_left = self._slow
 
     async def wait_for(self, answer: Awaitable[T]) -> T:
         """Wait as long as there is time; raises Stalled, or DocumentFailed when there is none left in all."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         stalls = self._stall_left < self._left
+        slow = loop.call_later(self._slow_left, self._on_slow) if self._slow_left < math.inf else None
         try:
             async with asyncio.timeout(min(self._left, self._stall_left)):
                 return await answer
@@ -48,6 +58,9 @@ class TimeBudget:
                 FailureCode.PARSE_TIMEOUT, "Parsing the document took more time than is allowed."
             ) from None
         finally:
-            took = clock() - began
+            if slow is not None:
+                slow.cancel()
+            took = loop.time() - began
             self._left -= took
             self._stall_left -= took
+            self._slow_left = max(self._slow_left - took, 0)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from services.runtime.database.binary_array import register_binary_array
 from services.runtime.database.embedded_address import embedded_url
 from services.runtime.process.settings import CommonSettings
 
@@ -104,6 +105,7 @@ async def _register(connection: PsycopgConnection) -> None:
     try:
         # Not all of pgvector's types, of which each costs three answers: those are half a minute of a slow server.
         register_vector_info(connection, await TypeInfo.fetch(connection, "vector"))
+        register_binary_array(connection)
     except ProgrammingError as error:
         if connection.broken:  # pgvector takes a question that was cut short for a database without its type
             raise OperationalError("the connection was lost while it was opened") from error

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -49,6 +50,9 @@ documents = Table(
     Column("visible_attempt", Integer),  # whose embeddings search sees
     _moment("commanded_at"),  # null until the broker confirmed ParseDocument for the current attempt
     _moment("attempted_at", nullable=False),
+    Column("priority", Text, nullable=False, server_default="normal"),  # as was asked for at the upload
+    Column("lane", Text),  # of the current attempt's commands: first or bulk; null until it is decided
+    _moment("waiting_since"),  # for its owner's turn, while ``commanded_at`` is null
     _moment("deleted_at"),
     Column("outcome", JSONB(none_as_null=True)),  # the terminal event of the current attempt, once decided
     _moment("outcome_published_at"),  # null until the broker confirmed the outcome
@@ -78,6 +82,24 @@ documents = Table(
         "documents_unpublished",
         "attempted_at",
         postgresql_where=text("sha256 IS NOT NULL AND outcome_published_at IS NULL"),
+    ),
+    # Who has a turn: of an owner and a lane those that wait, and those that the stages have in hand.
+    Index(
+        "documents_waiting",
+        text("coalesce(owner_id, '')"),
+        "lane",
+        "waiting_since",
+        postgresql_where=text(
+            "waiting_since IS NOT NULL AND commanded_at IS NULL AND outcome IS NULL AND deleted_at IS NULL"
+        ),
+    ),
+    Index(
+        "documents_in_hand",
+        "lane",
+        text("coalesce(owner_id, '')"),
+        postgresql_where=text(
+            "commanded_at IS NOT NULL AND outcome IS NULL AND deleted_at IS NULL AND sha256 IS NOT NULL"
+        ),
     ),
     Index("documents_of_owner", "owner_id", text("created_at DESC"), text("document_id DESC")),
     Index("documents_newest", text("created_at DESC"), text("document_id DESC")),
@@ -172,6 +194,16 @@ projections = Table(
     Column("name", Text, primary_key=True),
     Column("position", Text, nullable=False),  # the id of the last event that was applied
     _moment("log_began_at"),  # when the log was found to be another one; null while it is the first
+    Column("log_base", BigInteger, nullable=False, server_default="0"),  # the place of its offset 0
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    # How fast this system works, as was measured last: pages, chunks, chunks_per_page.
+    Column("name", Text, primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 webhook_receipts = Table(

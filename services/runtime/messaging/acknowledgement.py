@@ -20,12 +20,14 @@ from structlog.contextvars import bound_contextvars
 
 from contracts import stages, topology
 from contracts.failures import FailureCode
+from contracts.lanes import Lane
 from contracts.wire import WireModel
 from services.runtime.errors import MalformedMessage, Superseded, Unavailable, is_transient
 from services.runtime.messaging.headers import (
     ATTEMPT_HEADER,
     BUGS_HEADER,
     CODE_HEADER,
+    LANE_HEADER,
     MANUAL_HEADER,
     REASON_HEADER,
     STAGE_HEADER,
@@ -88,20 +90,23 @@ def retry_delay(tries: int, most: int) -> int | None:
     return topology.RETRY_SECONDS[min((tries - 1) // 2, len(topology.RETRY_SECONDS) - 1)]
 
 
-def acknowledging(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, Any]]:
-    """Return the middleware that settles each delivery of ``stage``."""
+def acknowledging(
+    stage: str, publisher: Publisher, lane: Lane = Lane.FIRST
+) -> type[BaseMiddleware[Any, Any]]:
+    """Return the middleware that settles each delivery of ``stage`` in a lane."""
 
     class Acknowledging(BaseMiddleware[Any, Any]):
         async def consume_scope(
             self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]
         ) -> Any:
             assert isinstance(msg, RabbitMessage)  # noqa: S101 - the broker is RabbitMQ
-            delivery = _Delivery(stage, publisher, msg, Tries.of(msg.headers))
+            delivery = _Delivery(stage, lane, publisher, msg, Tries.of(msg.headers))
             with bound_contextvars(
                 stage=stage, document_id=msg.correlation_id, tries=delivery.tries.total + 1
             ):
                 try:
-                    await call_next(msg)
+                    if not await delivery.is_moved_to_bulk():
+                        await call_next(msg)
                 except Superseded as reason:
                     log.info("superseded", work=str(reason))
                 except Exception as error:
@@ -117,9 +122,29 @@ def acknowledging(stage: str, publisher: Publisher) -> type[BaseMiddleware[Any, 
 @dataclass(frozen=True)
 class _Delivery:
     stage: str
+    lane: Lane
     publisher: Publisher
     message: RabbitMessage
     tries: Tries
+
+    async def is_moved_to_bulk(self) -> bool:
+        """Move what was bulk before it was tried again from the first lane to its own; True when that is done.
+
+        When all of bulk has failed, since a database was away, people's work must not stand behind it. What the
+        broker does not take there is worked on here.
+        """
+        headers = self.message.headers
+        if self.lane is Lane.BULK or headers.get(LANE_HEADER) != Lane.BULK or has_died(headers):
+            return False
+        key = topology.work_key(self.stage, Lane.BULK)
+        try:
+            await self.publisher.forward(
+                self.message.raw_message, topology.COMMANDS, key, self._retry_headers(self.tries)
+            )
+        except Unavailable as reason:
+            log.warning("bulk_not_moved", reason=str(reason))
+            return False
+        return True
 
     async def is_handed_on(self, error: Exception) -> bool:
         """Move a failed delivery on to where it belongs; False where nothing took it, and it is given back."""
@@ -158,6 +183,8 @@ class _Delivery:
         headers: dict[str, Any] = {TRIES_HEADER: tries.absences, BUGS_HEADER: tries.bugs}
         if is_manual(raw):
             headers[MANUAL_HEADER] = True
+        if self.lane is Lane.BULK:
+            headers[LANE_HEADER] = Lane.BULK.value
         if ATTEMPT_HEADER in raw.headers:
             headers[ATTEMPT_HEADER] = raw.headers[ATTEMPT_HEADER]
         return headers

@@ -21,7 +21,11 @@ class Consumption:
     closes the channel of who holds one for half an hour, and counts each as a redelivery.
     """
 
-    def __init__(self, subscriber: RabbitSubscriber, reason: Callable[[], str | None]) -> None:
+    def __init__(
+        self, subscriber: RabbitSubscriber, reason: Callable[[], str | None], *, usual: bool = False
+    ) -> None:
+        """With ``usual``, to take nothing is the rule, and no warning."""
+        self._usual = usual
         self._subscriber = subscriber
         self._reason = reason
         self._is_paused = False
@@ -50,7 +54,10 @@ class Consumption:
         self._is_paused = True
         await queue.cancel(tag)
         self._is_cancelled = True
-        log.warning("consumption_paused", queue=queue.name, reason=self._reason())
+        if self._usual:
+            log.info("consumption_rests", queue=queue.name, reason=self._reason())
+        else:
+            log.warning("consumption_paused", queue=queue.name, reason=self._reason())
 
     async def _resume(self) -> None:
         queue = self._subscriber._queue_obj

@@ -14,6 +14,8 @@ STAGE_HEADER = "x-stagecast-stage"
 CODE_HEADER = "x-stagecast-code"
 MANUAL_HEADER = "x-stagecast-by-hand"
 """On retries of a person's message: that it was one has to outlive the first try."""
+LANE_HEADER = "x-stagecast-lane"
+"""On retries of bulk, which come back in the first lane."""
 ATTEMPT_HEADER = "x-stagecast-attempt"
 """On retries, the attempt that was worked on: tried again after its end, a command does not ask for another."""
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 from aio_pika.exceptions import DeliveryError, PublishError
@@ -15,7 +16,8 @@ from faststream.rabbit import RabbitBroker
 
 from contracts import stages, topology
 from contracts.commands import StageCommand
-from contracts.events import LogEvent
+from contracts.events import LogEvent, OperationProgress
+from contracts.lanes import Lane
 from services.runtime.errors import BROKER_ERRORS, Unavailable
 from services.runtime.messaging.broker import passive_exchange
 from services.runtime.process.asyncio_guards import is_cancelled
@@ -23,6 +25,13 @@ from services.runtime.process.asyncio_guards import is_cancelled
 CONFIRM_SECONDS = 5.0
 PATIENCE_SECONDS = 15.0
 PAUSE_SECONDS = 0.1
+
+
+class LaneChoice(Protocol):
+    """Knows which lanes are taken from."""
+
+    def taken(self, stage: str, lane: Lane) -> Lane:
+        """Return that lane, or the one that its commands are to go to instead."""
 
 
 class Publisher:
@@ -39,22 +48,29 @@ class Publisher:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         refuse: Callable[[], None] | None = None,
+        lanes: LaneChoice | None = None,
     ) -> None:
         self._broker = broker
         self._patience_seconds = patience_seconds
         self._refuse = refuse
+        self._lanes = lanes
 
     async def event(self, event: LogEvent) -> None:
         """Append an event to the log."""
         await self._publish(
-            topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, event.document_id
+            topology.EVENTS, event.routing_key, event.to_wire(), event.type, event.event_id, _subject(event)
         )
 
-    async def command(self, command: StageCommand) -> None:
-        """Send a command to the stage that its type belongs to."""
+    async def command(self, command: StageCommand, lane: Lane = Lane.FIRST) -> None:
+        """Send a command to the stage that its type belongs to, in a lane.
+
+        In the first one if nobody takes from that: beside workers of a release without it.
+        """
+        stage = stages.of_command(type(command)).name
+        taken = self._lanes.taken(stage, lane) if self._lanes else lane
         await self._publish(
             topology.COMMANDS,
-            stages.of_command(type(command)).name,
+            topology.work_key(stage, taken),
             command.to_wire(),
             type(command).__name__,
             command.message_id,
@@ -125,6 +141,10 @@ class Publisher:
         except TimeoutError as error:
             raise Unavailable("broker", reason) from error
         raise Unavailable("broker", reason)
+
+
+def _subject(event: LogEvent) -> str:
+    return event.operation_id if isinstance(event, OperationProgress) else event.document_id
 
 
 def _is_refused(error: BaseException) -> bool:

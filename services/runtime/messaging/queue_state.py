@@ -54,10 +54,11 @@ class QueueState(StrEnum):
 
 @dataclass(frozen=True)
 class QueueReport:
-    """A queue's state, and how many messages wait in it where that is known."""
+    """A queue's state, and how many messages wait in it, and consumers take from it, where that is known."""
 
     state: QueueState
     waiting: int = 0
+    consumers: int = 0
 
 
 async def queue_state_at(rabbitmq_url: str, queue: topology.Queue) -> QueueState:
@@ -98,7 +99,7 @@ async def _look_on(channel: AbstractChannel, queue: topology.Queue, seconds: flo
     """Raises AMQPError or ConnectionError where the connection was lost."""
     try:
         async with asyncio.timeout(seconds):
-            waiting = await _ask(channel, queue)
+            waiting, consumers = await _ask(channel, queue)
             await channel.close()
     except TimeoutError:
         return QueueReport(QueueState.DOWN)  # and not the broker: it has just opened the channel
@@ -106,17 +107,18 @@ async def _look_on(channel: AbstractChannel, queue: topology.Queue, seconds: flo
         return QueueReport(QueueState.DOWN if SAYS_DOWN in str(error) else QueueState.MISSING)
     except (ChannelClosed, ConnectionInternalError, ConnectionResourceError):
         return QueueReport(QueueState.DOWN)
-    return QueueReport(QueueState.FINE, waiting)
+    return QueueReport(QueueState.FINE, waiting, consumers)
 
 
-async def _ask(channel: AbstractChannel, queue: topology.Queue) -> int:
+async def _ask(channel: AbstractChannel, queue: topology.Queue) -> tuple[int, int]:
     declared = await channel.get_queue(queue.name)
     waiting = declared.declaration_result.message_count or 0
+    consumers = declared.declaration_result.consumer_count or 0
     if queue.kind == "stream":
         await _ask_for_next(channel, declared)
-    elif queue.kind == "quorum" and not waiting and not declared.declaration_result.consumer_count:
+    elif queue.kind == "quorum" and not waiting and not consumers:
         await _ask_for_one(declared)
-    return waiting
+    return waiting, consumers
 
 
 async def _ask_for_next(channel: AbstractChannel, stream: AbstractQueue) -> None:

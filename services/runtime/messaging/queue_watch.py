@@ -11,6 +11,7 @@ from itertools import cycle
 from aio_pika.abc import AbstractConnection
 
 from contracts import topology
+from contracts.lanes import Lane
 from services.runtime.errors import BROKER_ERRORS
 from services.runtime.messaging.connection import broker_connection
 from services.runtime.messaging.queue_state import QueueReport, QueueState, look_at_queue
@@ -56,6 +57,16 @@ class QueueWatch:
         """Return how many messages waited in a queue when it was looked at."""
         report = self._reports.get(queue.name)
         return report.waiting if report else 0
+
+    def taken(self, stage: str, lane: Lane) -> Lane:
+        """Return the lane, or the first where that alone is consumed: by workers of a release without lanes."""
+        consumers = [self.consumers(topology.work_queue(stage, one)) for one in (lane, Lane.FIRST)]
+        return Lane.FIRST if not consumers[0] and consumers[1] else lane
+
+    def consumers(self, queue: topology.Queue) -> int:
+        """Return how many consumers took from a queue when it was looked at."""
+        report = self._reports.get(queue.name)
+        return report.consumers if report else 0
 
     async def known(self) -> None:
         """Wait until each queue was looked at once, or the broker was found away."""

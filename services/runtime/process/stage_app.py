@@ -1,8 +1,8 @@
-"""The process of a stage: its connections, the one subscriber of its commands, and its health beside them."""
+"""The process of a stage: its connections, the subscribers of its commands, and its health beside them."""
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts import topology
+from contracts.lanes import Lane
 from contracts.stages import StageSpec
 from services.runtime.database.engine import create_engine, required_database_url
 from services.runtime.database.migrate import migrate_when_up
@@ -69,19 +70,31 @@ class StageApp:
         database_url = required_database_url(settings)
         engine = create_engine(database_url, pool_size=connections)
         broker = create_broker(settings, spec.service, [RabbitPrometheusMiddleware(registry=registry)])
-        publisher = Publisher(broker)
         disk = disk_reserve(settings)
         watch = BrokerWatch.of(settings.rabbitmq_url, [*topology.queues_of(spec), *also_needs])
+        publisher = Publisher(broker, lanes=watch.queues)
         return cls(spec, settings, database_url, engine, broker, publisher, registry, disk, watch)
 
-    def consume(self, handle: Handler, *, prefetch: int) -> None:
-        """Have ``handle`` called for each command of the stage, ``prefetch`` of them at a time.
+    def consume(self, handle: Handler, *, prefetch: int, bulk: Handler | None = None) -> None:
+        """Have ``handle`` called for each command of the stage, and ``bulk`` for those in bulk, if it is given.
 
-        While less than the reserve is free on a disk, no new ones are taken.
+        Of each lane ``prefetch`` of them at a time: neither waits for the other's deliveries to be settled, and
+        what they share (a model, processors) goes to the first by what the handlers do. While less than the reserve
+        is free on a disk, no new ones are taken.
         """
-        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher)])
+        self._subscribe(Lane.FIRST, handle, prefetch)
+        self._subscribe(Lane.BULK, bulk or handle, prefetch)
+
+    def consume_beside(self, lane: Lane, handle: Handler, *, rests: Callable[[], str | None]) -> None:
+        """Have ``handle`` called for one more command of a lane at a time, while ``rests`` gives no reason."""
+        self._subscribe(lane, handle, 1, rests)
+
+    def _subscribe(
+        self, lane: Lane, handle: Handler, prefetch: int, rests: Callable[[], str | None] | None = None
+    ) -> None:
+        router = RabbitRouter(middlewares=[acknowledging(self.spec.name, self.publisher, lane)])
         subscriber = router.subscriber(
-            passive_queue(topology.work_queue(self.spec.name)),
+            passive_queue(topology.work_queue(self.spec.name, lane)),
             channel=Channel(prefetch_count=prefetch, on_return_raises=True),
             ack_policy=AckPolicy.MANUAL,
             decoder=decode_as(self.spec.command),
@@ -91,15 +104,22 @@ class StageApp:
         async def on_command(command: Any, message: RabbitMessage) -> None:
             await handle(command, message)
 
-        self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage))
+        if rests is None:
+            self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage))
+        else:
+            self.consumed.append(Consumption(subscriber, lambda: self.disk.shortage or rests(), usual=True))
         self.broker.include_router(router)
 
     def app(
         self,
         *resources: AbstractAsyncContextManager[object],
         prepare: Callable[[], Awaitable[None]] | None = None,
+        facts: Mapping[str, str] | None = None,
     ) -> AsgiFastStream:
-        """The ASGI application, which enters ``resources`` once ``prepare``, broker and database are ready."""
+        """The ASGI application, which enters ``resources`` once ``prepare``, broker and database are ready.
+
+        ``facts`` stand in the answer of ``/readyz``.
+        """
 
         @asynccontextmanager
         async def lifespan() -> AsyncIterator[None]:
@@ -123,7 +143,7 @@ class StageApp:
             "database": database_check(self.engine),
             "disk": self.disk.check,
         }
-        return worker_app(self.broker, lifespan, checks, self.registry)
+        return worker_app(self.broker, lifespan, checks, self.registry, facts)
 
     def _background(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         return [

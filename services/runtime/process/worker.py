@@ -32,9 +32,13 @@ class Worker(AsgiFastStream):
 
 
 def worker_app(
-    broker: RabbitBroker, lifespan: Any, checks: Mapping[str, Check], registry: CollectorRegistry
+    broker: RabbitBroker,
+    lifespan: Any,
+    checks: Mapping[str, Check],
+    registry: CollectorRegistry,
+    facts: Mapping[str, str] | None = None,
 ) -> Worker:
-    """The ASGI application of a worker: ``/healthz``, ``/readyz``, ``/metrics``."""
+    """The ASGI application of a worker: ``/healthz``, ``/readyz`` (with ``facts``), ``/metrics``."""
     readiness = Readiness(checks, registry)
     show = make_asgi_app(registry)
 
@@ -47,7 +51,7 @@ def worker_app(
         reasons = await readiness.reasons()
         if reasons:
             return _json(503, unready_document(reasons), PROBLEM_TYPE)
-        return _json(200, {"status": "ready"})
+        return _json(200, {"status": "ready", **(facts or {})})
 
     async def metrics(scope: Any, receive: Any, send: Any) -> None:
         await readiness.reasons()

@@ -78,13 +78,6 @@ def test_a_file_that_is_missing_is_named(stagecast: Stagecast, tmp_path: Path) -
     assert f"There is no file {tmp_path / 'nowhere.pdf'}" in outcome.errors
 
 
-def test_a_folder_is_no_file(stagecast: Stagecast, tmp_path: Path) -> None:
-    outcome = stagecast("upload", tmp_path)
-
-    assert outcome.status == 1
-    assert "is not a file" in outcome.errors
-
-
 def test_the_same_bytes_again_are_already_there(stagecast: Stagecast, fake: Running, note: Path) -> None:
     stagecast("upload", note)
     told_before = len(fake.api.log.entries)

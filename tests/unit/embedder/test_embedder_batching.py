@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.lanes import Lane
 from services.embedder.backends.dummy_backend import DummyModel
+from services.embedder.batch_pace import QUERIES_COME_SECONDS, QUERY_WAITS_SECONDS, BatchPace
 from services.embedder.batcher import Batcher, BatcherStopped
-from services.embedder.embedding_model import Vectors
+from services.embedder.embedding_model import Row, Vectors
+from services.embedder.lane_queues import BULK_TOKENS
 from tests.support.fakes.scripted_model import PATIENCE_SECONDS, ScriptedModel, vectors_of
 
 Task = asyncio.Task[Vectors]
@@ -32,8 +35,10 @@ async def held(model: ScriptedModel, **limits: Any) -> AsyncIterator[tuple[Batch
             await asyncio.gather(first, return_exceptions=True)
 
 
-async def ask(batcher: Batcher, texts: Sequence[str], *, urgent: bool = False) -> Task:
-    task = asyncio.create_task(batcher.embed(texts, urgent=urgent))
+async def ask(
+    batcher: Batcher, texts: Sequence[str], *, urgent: bool = False, lane: Lane = Lane.FIRST
+) -> Task:
+    task = asyncio.create_task(batcher.embed(texts, urgent=urgent, lane=lane))
     await asyncio.sleep(0)  # the task runs up to its wait, and so has asked
     return task
 
@@ -48,6 +53,7 @@ def failing_on(text: str, error: Exception, times: int = 1_000) -> Callable[[lis
     return fail
 
 
+@settings(deadline=None)  # how long an example takes is the machine's load
 @given(
     callers=st.lists(st.tuples(texts_of_a_caller, st.booleans()), max_size=8),
     max_tokens=st.integers(1, 200),
@@ -251,3 +257,82 @@ def test_no_texts_give_no_vectors_of_the_right_width() -> None:
             return await batcher.embed([])
 
     assert asyncio.run(scenario()).shape == (0, 2)
+
+
+def test_the_first_lane_goes_before_bulk_that_waits_longer_and_a_query_before_both() -> None:
+    model = ScriptedModel()
+
+    async def embed_all() -> None:
+        async with held(model, max_rows=1) as (batcher, _):
+            bulk = await ask(batcher, ["bulk-1", "bulk-2"], lane=Lane.BULK)
+            first = await ask(batcher, ["one", "two"])
+            query = await ask(batcher, ["query"], urgent=True)
+            model.release()
+            await asyncio.gather(bulk, first, query)
+
+    asyncio.run(embed_all())
+    assert model.seen == ["first", "query", "one", "two", "bulk-1", "bulk-2"]
+
+
+def test_bulk_has_a_quarter_of_the_tokens_while_the_first_lane_is_full() -> None:
+    model = ScriptedModel()
+
+    async def embed_all() -> None:
+        async with held(model) as (batcher, _):
+            bulk = [await ask(batcher, ["b" * 512] * 2, lane=Lane.BULK) for _ in range(20)]
+            first = [await ask(batcher, ["f" * 512] * 8) for _ in range(15)]
+            model.release()
+            await asyncio.gather(*bulk, *first)
+
+    asyncio.run(embed_all())
+    until = max(index for index, text in enumerate(model.seen) if text.startswith("ff"))
+    shared = model.seen[1:until]
+    assert 0.2 <= sum(text.startswith("b") for text in shared) / len(shared) <= 0.3
+    assert max(sum(map(len, batch)) for batch in model.batches if batch[0].startswith("b")) <= BULK_TOKENS
+
+
+def test_while_queries_come_no_batch_takes_longer_than_a_query_may_wait() -> None:
+    now, seconds_per_token = [0.0], 2.0**-13
+    model = ScriptedModel(lambda texts: now.append(now[-1] + len("".join(texts)) * seconds_per_token))
+    pace = BatchPace(lambda: now[-1])
+    texts = [f"{number:050}" for number in range(20)]
+
+    async def scenario() -> None:
+        async with Batcher(model, pace=pace) as batcher:
+            await batcher.embed(texts)
+            await batcher.embed(["query"], urgent=True)
+            await batcher.embed(texts)
+            now.append(now[-1] + QUERIES_COME_SECONDS + 1)
+            await batcher.embed(texts)
+
+    asyncio.run(scenario())
+    calm, queried, *short = model.batches[:-1]
+    assert (len(calm), queried) == (20, ["query"])
+    took = [len(batch) * 50 * seconds_per_token for batch in short]
+    assert QUERY_WAITS_SECONDS / 2 < min(took) <= max(took) <= QUERY_WAITS_SECONDS
+    assert len(model.batches[-1]) == 20
+
+
+def test_a_query_that_comes_while_documents_are_tokenized_is_run_before_them() -> None:
+    class SlowTokenizer(ScriptedModel):
+        def tokenize(self, texts: Sequence[str], *, query: bool = False) -> list[Row]:
+            if "first document" in texts:
+                asyncio.run_coroutine_threadsafe(search(), loop).result(PATIENCE_SECONDS)
+            return super().tokenize(texts, query=query)
+
+    model = SlowTokenizer()
+    searches: list[Task] = []
+    batcher = Batcher(model)
+
+    async def search() -> None:
+        searches.append(await ask(batcher, ["query"], urgent=True))
+
+    async def scenario() -> None:
+        async with batcher:
+            await batcher.embed(["first document"])
+            await searches[0]
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(scenario())
+    loop.close()
+    assert model.batches == [["query"], ["first document"]]

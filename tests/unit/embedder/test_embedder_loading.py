@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 from services.embedder import loading
 from services.embedder.checksum import ModelUnavailable
 from services.embedder.embedding_model import EmbeddingModel
+from services.embedder.model_options import ModelOptions
 from services.runtime.bundled_model import BUNDLED_MODEL
 
-BACKEND = "services.embedder.backends.sentence_transformers_backend"
+BACKEND = "services.embedder.backends.selection"
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def test_a_torch_that_can_not_be_imported_is_logged_with_its_traceback(
     monkeypatch.delitem(sys.modules, BACKEND, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with capture_logs() as logs, pytest.raises(ModelUnavailable, match=r"torch.*Set EMBEDDING_MODEL"):
-        loading.load_model(str(tmp_path), threads=1)
+        loading.load_model(str(tmp_path), ModelOptions(threads=1))
     assert logs == [
         {
             "event": "embedding_model_broken",
@@ -53,7 +54,7 @@ def test_a_bug_on_the_way_to_a_model_is_logged(
 ) -> None:
     backend_raises(monkeypatch, error)
     with capture_logs() as logs, pytest.raises(ModelUnavailable, match="Set EMBEDDING_MODEL"):
-        loading.load_model(str(tmp_path), threads=1)
+        loading.load_model(str(tmp_path), ModelOptions(threads=1))
     assert [entry["event"] for entry in logs] == ["embedding_model_broken"]
 
 
@@ -63,7 +64,7 @@ def test_a_bundled_model_that_can_not_be_read_is_a_broken_installation(
     monkeypatch.setattr(loading, "bundled_directory", lambda: tmp_path)
     backend_raises(monkeypatch, OSError("no file named config.json"))
     with capture_logs() as logs, pytest.raises(ModelUnavailable):
-        loading.load_model(BUNDLED_MODEL, threads=1)
+        loading.load_model(BUNDLED_MODEL, ModelOptions(threads=1))
     assert [entry["event"] for entry in logs] == ["embedding_model_broken"]
 
 
@@ -73,6 +74,6 @@ def test_a_model_that_is_not_there_is_one_line_and_no_traceback(
 ) -> None:
     backend_raises(monkeypatch, error)
     with capture_logs() as logs, pytest.raises(ModelUnavailable) as unavailable:
-        loading.load_model(str(tmp_path), threads=1)
+        loading.load_model(str(tmp_path), ModelOptions(threads=1))
     assert logs == []
     assert "\n" not in str(unavailable.value)

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.embedder.batch_window import Window
@@ -23,6 +23,7 @@ def window_of(*lengths: int, max_tokens: int = 100, max_rows: int = 10) -> Windo
     return window
 
 
+@settings(deadline=None)  # how long an example takes is the machine's load
 @given(
     waves=st.lists(st.lists(st.integers(1, 120), max_size=20), min_size=1, max_size=6),
     max_tokens=st.integers(1, 300),

@@ -102,12 +102,12 @@ def test_the_runtime_and_the_contracts_know_no_service_that_stands_on_them() -> 
 
 def test_each_of_the_stages_tables_is_written_by_its_statements_alone() -> None:
     writers = {table: sorted(_writers(table)) for table in TABLES}
-    attempts, batches, documents, lost_log, vectors = (
+    attempts, batches, documents, lost_log, turns, vectors = (
         f"services.lifecycle.{name}_statements"
-        for name in ("attempt", "batch", "document", "lost_log", "vector")
+        for name in ("attempt", "batch", "document", "lost_log", "turn", "vector")
     )
     assert writers == {
-        "documents": [documents, lost_log],
+        "documents": [documents, lost_log, turns],
         "attempts": [attempts, batches],
         "chunks": [attempts],
         "passages": [attempts],
@@ -155,7 +155,11 @@ def test_no_room_has_more_files_than_can_be_looked_over() -> None:
     rooms = Counter(
         path.parent for room in PRODUCT for path in (ROOT / room).rglob("*.py") if path.name != "__init__.py"
     )
-    crowded = {str(room.relative_to(ROOT)): count for room, count in rooms.items() if count > MOST_FILES}
+    # Of migrations there is one more with each change, and nobody looks for one but by its number.
+    looked_over = {room: count for room, count in rooms.items() if room.name != "versions"}
+    crowded = {
+        str(room.relative_to(ROOT)): count for room, count in looked_over.items() if count > MOST_FILES
+    }
     assert crowded == {}
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.kinds import KINDS, spoken
+
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MAPS = [page for page in PAGES if page.name not in {"CHANGELOG.md", "page.md"}]
@@ -58,3 +60,14 @@ def test_every_test_that_a_page_names_is_there(page: Path) -> None:
     assert [
         one for one in named if not any(re.fullmatch(one.replace("…", r"\w*"), test) for test in TESTS)
     ] == []
+
+
+def test_the_page_and_the_readme_name_each_kind_that_is_read() -> None:
+    words, readme = ((ROOT / path).read_text() for path in ("services/api/page/parts/words.js", "README.md"))
+    [listed] = re.findall(r'ACCEPTED =\s+"([^"]*)"', words)
+    accepted = {one for one in listed.split(",") if one.startswith(".")}
+    assert accepted == {ending for kind in KINDS for ending in kind.endings}
+    assert spoken() in words
+    for kind in KINDS:
+        assert f'"{kind.media_type}": "{kind.name}"' in words
+        assert f"| {kind.name} | {' '.join(f'`{ending}`' for ending in kind.endings)} |" in readme

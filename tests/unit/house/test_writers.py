@@ -13,10 +13,18 @@ from services.lifecycle import (
     batch_statements,
     document_statements,
     lost_log_statements,
+    turn_statements,
     vector_statements,
 )
 
-MODULES = (document_statements, attempt_statements, batch_statements, lost_log_statements, vector_statements)
+MODULES = (
+    document_statements,
+    attempt_statements,
+    batch_statements,
+    lost_log_statements,
+    turn_statements,
+    vector_statements,
+)
 PAGE = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text()
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 

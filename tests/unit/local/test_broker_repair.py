@@ -20,14 +20,18 @@ class Node(RepairedBroker):
 
     is_ready = True
     works_when_new = True
-    forgets = "false"
+    fates: tuple[str, ...] = ("unknown",)
+    """Of the queue, as each process of the node tells it; the last goes on."""
+
+    starts = 0
 
     def _launch(self) -> subprocess.Popen[bytes]:
+        self.starts += 1
         script = "raise SystemExit(1)" if self.is_damaged else "import time; time.sleep(600)"
         return spawn([sys.executable, "-S", "-c", script], env={}, output=subprocess.DEVNULL)
 
     def evaluate(self, expression: str, within: float = 30.0) -> str:
-        return self.forgets
+        return self.fates[min(self.starts, len(self.fates)) - 1]
 
     @property
     def is_damaged(self) -> bool:
@@ -164,28 +168,42 @@ def test_a_new_one_that_ends_on_a_full_disk_again_is_kept(node: Node, said: list
     assert len(aside(node)) == 1
 
 
-def test_where_a_full_disk_explains_it_a_fifth_of_the_time_is_enough(
-    node: Node, said: list[str | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def filled(node: Node) -> Node:
+    """One that would wait for a minute, and has met a full disk; there is room again."""
     node._seconds = 60
+    node._has_room = lambda: False
+    node.launch()
+    assert not mended(node, [], within=0.2)
+    node._has_room = lambda: True
+    return node
+
+
+def test_where_a_full_disk_explains_it_it_is_started_again_and_then_a_fifth_of_the_time_is_enough(
+    filled: Node, said: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(broker_repair, "FULL_DISK_SHARE", 0.01)
-    node._has_room = lambda: False
-    node.launch()
-    assert not mended(node, [], within=0.2)
-    node._has_room = lambda: True
-    assert mended(node, [])
-    assert len(aside(node)) == 1
+    monkeypatch.setattr(broker_repair, "RESTART_SECONDS", 0.1)
+    assert mended(filled, [])
+    assert (filled.starts, aside(filled)) == (2, [])
+    assert mended(filled, [])
+    assert len(aside(filled)) == 1
 
 
-@pytest.mark.parametrize("forgets", ["true", "false"])
-def test_after_a_full_disk_a_node_that_has_forgotten_the_queue_is_replaced_at_once(
-    node: Node, said: list[str | None], forgets: str
+@pytest.mark.parametrize("first", ["ended", "lost"])
+def test_what_a_node_that_met_a_full_disk_says_of_a_queue_starts_it_again_at_once_and_replaces_nothing(
+    filled: Node, said: list[str | None], first: str
 ) -> None:
-    node._seconds = 60
-    node.forgets = forgets
-    node._has_room = lambda: False
-    node.launch()
-    assert not mended(node, [], within=0.2)
-    node._has_room = lambda: True
-    assert mended(node, [], within=3) == (forgets == "true")
-    assert len(aside(node)) == (forgets == "true")
+    filled.fates = (first, "unknown")
+    assert mended(filled, [], within=3)
+    assert not mended(filled, [], within=0.5)
+    assert (filled.starts, aside(filled)) == (2, [])
+
+
+def test_a_node_that_was_started_with_room_and_can_not_bring_the_queue_back_is_replaced_at_once(
+    filled: Node, said: list[str | None]
+) -> None:
+    filled.fates = ("ended", "lost")
+    assert mended(filled, [], within=3)
+    assert mended(filled, [], within=3)
+    assert len(aside(filled)) == 1

@@ -74,14 +74,22 @@ def test_one_broken_byte_does_not_make_utf_8_another_encoding() -> None:
     assert decode(damaged) == f"{RUSSIAN}\ufffd{RUSSIAN}"
 
 
-def test_markdown_is_divided_at_its_headings_and_keeps_its_source(parse: Parse) -> None:
+def test_markdown_is_divided_at_its_headings_and_keeps_the_marks_of_lists_and_code(parse: Parse) -> None:
     text = "intro\n\n# The *Guide*\n\n- a\n  # not one\n\n## Setup\n```\n# code\n```\n\nEnd\n===\nlast"
     assert sections(parse(text, MARKDOWN)) == [
         ((), "intro"),
-        (("The Guide",), "# The *Guide*\n\n- a\n  # not one"),
-        (("The Guide", "Setup"), "## Setup\n```\n# code\n```"),
-        (("End",), "End\n===\nlast"),
+        (("The Guide",), "The Guide\n\n- a\n\nnot one"),
+        (("The Guide", "Setup"), "Setup\n\n```\n# code\n```"),
+        (("End",), "End\n\nlast"),
     ]
+
+
+def test_markdown_is_read_without_marks_comments_and_addresses(parse: Parse) -> None:
+    text = (
+        "See **the** [manual](http://a.example/b) &amp; <b>more</b>.\n\n<!-- not seen -->\n\n"
+        "<details><summary>More</summary>\nInside.\n</details>"
+    )
+    assert sections(parse(text, MARKDOWN)) == [((), "See the manual & more.\n\nMore\n\nInside.")]
 
 
 def test_front_matter_of_markdown_is_about_the_document_and_not_in_it(parse: Parse) -> None:
@@ -148,3 +156,63 @@ def test_a_heading_that_is_a_button_is_a_heading(parse: Parse) -> None:
 def test_latin_1_in_html_is_read_as_browsers_read_it(parse: Parse) -> None:
     data = b"<meta charset=iso-8859-1><p>\x93caf\xe9\x94"
     assert sections(parse(data, HTML)) == [((), "“café”")]
+
+
+@pytest.mark.parametrize("sign", ["&shy;", "<wbr>", "&#8203;", "\u2060", "\ufeff"])
+def test_what_has_no_width_parts_no_word(parse: Parse, sign: str) -> None:
+    assert sections(parse(f"<p>be{sign}side</p>", HTML)) == [((), "beside")]
+
+
+def test_joiners_that_emoji_and_scripts_need_stay(parse: Parse) -> None:
+    text = "\U0001f469\u200d\U0001f52c می\u200cخواهم"
+    assert sections(parse(text, PLAIN)) == [((), text)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<script>var s='<meta charset=\"utf-16\">';</script><meta charset=windows-1251>",
+        "<!-- <meta charset=koi8-r> --><meta charset=windows-1251>",
+        "<meta charset=utf-16>",
+        "<meta http-equiv=content-type content='text/html; charset=cp1251'>",
+    ],
+)
+def test_an_encoding_is_believed_where_it_is_declared_and_can_be_true(parse: Parse, head: str) -> None:
+    page = f"<html><head>{head}</head><body><p>{RUSSIAN}</p></body></html>".encode("cp1251")
+    assert parse(page, HTML).blocks[0].text == RUSSIAN.replace("\n", " ").strip()
+
+
+def test_a_script_that_closes_itself_in_xhtml_hides_nothing(parse: Parse) -> None:
+    page = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><body><script src="x"/><p>Text'
+    assert sections(parse(page, HTML)) == [((), "Text")]
+
+
+def test_a_heading_may_contain_blocks(parse: Parse) -> None:
+    assert sections(parse("<h2><div>Tide</div><div>tables</div></h2><p>Text</p>", HTML)) == [
+        (("Tide tables",), "Tide tables\n\nText")
+    ]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<noscript>x</noscript>",
+        "<p style='color:red; display: none'>x</p>",
+        "<ul role=navigation><li>x</ul>",
+        "<template><p>x</p></template>",
+    ],
+)
+def test_what_a_page_does_not_show_is_not_read(parse: Parse, hidden: str) -> None:
+    assert sections(parse(f"<p>Text</p>{hidden}", HTML)) == [((), "Text")]
+
+
+def test_a_table_of_a_page_knows_its_columns(parse: Parse) -> None:
+    page = "<table><tr><th>Port<th>Depth</tr><tr><td rowspan=2>Arica<td>9 m</tr><tr><td>11 m</tr></table>"
+    content = parse(page, HTML)
+    assert [(block.columns, block.text) for block in content.blocks] == [
+        ("Port | Depth", "Arica | 9 m\nArica | 11 m")
+    ]
+
+
+def test_signs_of_symbol_fonts_are_what_they_show(parse: Parse) -> None:
+    assert sections(parse("\uf0b7 a \uf02b b", PLAIN)) == [((), "• a + b")]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from contracts.failures import DocumentFailed, FailureCode
-from services.parser.formats import pdf
-from services.parser.formats.outline import Outline
-from services.parser.formats.pdf_engine import OutlineEntry, placed
-from services.parser.formats.pdfium_engine import PdfiumEngine
-from services.parser.formats.pypdf_engine import PypdfEngine
+from services.parser.formats.pdf import pdf
+from services.parser.formats.pdf.outline import Outline
+from services.parser.formats.pdf.pdf_engine import OutlineEntry, placed
+from services.parser.formats.pdf.pdfium_engine import PdfiumEngine
+from services.parser.formats.pdf.pypdf_engine import PypdfEngine
 from services.parser.formats.reading import PdfEngineName, Reading
 from services.parser.parsed_document import Content
 from tests.support import documents
@@ -204,7 +204,7 @@ def test_what_one_engine_raised_before_the_other_read_the_page_is_counted(
 def test_a_bug_in_what_mends_a_page_costs_no_page_in_silence(
     parse: Parse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pdf, "mend_page", broken)
+    monkeypatch.setattr(pdf, "mend_lines", broken)
     with pytest.raises(AttributeError):
         parse(documents.pdf("One"))
 

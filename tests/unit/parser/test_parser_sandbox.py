@@ -175,7 +175,7 @@ async def test_an_engine_that_is_broken_alone_is_told_once_a_document(
     (warning,) = logs
     (error,) = warning["errors"]
     assert (error["kind"], error["count"]) == ("AttributeError", 3)
-    assert error["where"].startswith("services.parser.formats.pdfium_engine:")
+    assert error["where"].startswith("services.parser.formats.pdf.pdfium_engine:")
 
 
 @pytest.mark.usefixtures("logger")
@@ -205,6 +205,28 @@ async def test_children_work_side_by_side_and_no_more_of_them_than_asked_for(wri
         parsed = await asyncio.gather(*(parse(box, path) for path in paths))
         assert len(children()) <= 2
     assert [document.chunks[0].text for document in parsed] == [f"Document {n}." for n in range(6)]
+
+
+async def test_slow_documents_hold_nobody_up_and_children_that_stood_in_for_theirs_go_with_them(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "SLOW_SECONDS", 0.2)
+    async with sandbox(spare=1) as box:
+        slow = asyncio.create_task(code_of(box, write(documents.SLOW_HTML), HTML))
+        while box.slow_documents == 0:
+            await asyncio.sleep(0.01)
+        assert (await parse(box, write(b"Next."), PLAIN)).page_count is None
+        late = asyncio.create_task(code_of(box, write(documents.SLOW_HTML), HTML))
+        while not late.done() and box._children._slow._count < 2:
+            await asyncio.sleep(0.01)
+        assert (box.slow_documents, len(children())) == (1, 2), "there are more children than may be"
+        for task in (slow, late):
+            task.cancel()
+        await asyncio.gather(slow, late, return_exceptions=True)
+        assert (await parse(box, write(b"Last."), PLAIN)).page_count is None
+        assert box.slow_documents == 0
+        while len(children()) > 1:
+            await asyncio.sleep(0.01)
 
 
 async def test_leaving_ends_all_children(write: Write) -> None:

@@ -4,7 +4,19 @@ from io import BytesIO
 
 import pytest
 
-from services.runtime.media_types import HTML, MARKDOWN, PDF, PLAIN, SUPPORTED, detect
+from services.runtime.media_types import (
+    CSV,
+    HTML,
+    JSON,
+    MAIL,
+    MARKDOWN,
+    PDF,
+    PLAIN,
+    RTF,
+    SUPPORTED,
+    XML,
+    detect,
+)
 from tests.support import documents
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x06\x00\x00\x00"
@@ -24,17 +36,29 @@ def archive(**members: str) -> bytes:
     [
         (documents.pdf("Text"), "a.txt", PDF),
         (b"junk " * 200 + documents.pdf("Text"), "a", PDF),
+        (documents.pdf("Text").partition(b"\n")[2], "a", PDF),
+        (b"%1.4\n" + documents.pdf("Text").partition(b"\n")[2], "a", PDF),
+        (bytes(5000) + documents.pdf("Text"), "a", PDF),
         (b"<!DOCTYPE html><title>x</title>", "a.txt", HTML),
         (b"\xef\xbb\xbf\n<!-- made by hand -->\n<HTML>", "a.md", HTML),
         (b"<p>A fragment.</p>", "fragment", HTML),
         (b'<div align="center">\n\n# Title', "README.md", MARKDOWN),
         (b"# Title", "README.MD", MARKDOWN),
         (b"# Title", "notes.txt", PLAIN),
-        (b"a;b\n1;2\n", "table.csv", PLAIN),
+        (b"a;b\n1;2\n", "table.csv", CSV),
+        (b"One line; and no table.\nNor this.\nNor that.\n", "table.csv", PLAIN),
+        (b"a,b,c\n" * 4, "report.pdf", CSV),
+        (b'{"a": [1]}', "report.pdf", JSON),
+        (b"[1] A reference.", "references.txt", PLAIN),
+        (b"<?xml version='1.0'?><a/>", "a.txt", XML),
+        (b"<a>text</a>", "a.xml", XML),
+        (b"Subject: x\nTo: y\nFrom: z\n\nText", "a.txt", MAIL),
+        (b"Subject: what I am about to say\n\nText", "a.txt", PLAIN),
+        (b"import os\n\nprint(os.sep, 1, 2)\n", "tool.py", PLAIN),
         (b"no markup at all", "page.html", HTML),
         (b"", "empty.pdf", PLAIN),
         (PNG, "picture.pdf", "image/png"),
-        (b"{\\rtf1\\ansi text}", "a.txt", "application/rtf"),
+        (b"{\\rtf1\\ansi text}", "a.txt", RTF),
         (b"<?xml version='1.0'?><svg xmlns='x'/>", "a.txt", "image/svg+xml"),
         (bytes(range(256)) * 16, "data.txt", "application/octet-stream"),
     ],

@@ -47,4 +47,5 @@ def test_what_waits_in_a_queue_is_known_since_it_was_looked_at() -> None:
 def test_a_stage_needs_its_own_queues_that_of_the_next_stage_and_the_log() -> None:
     needed = {queue.name.removeprefix("stagecast.") for queue in topology.queues_of(stages.named("parse"))}
     retries = {"parse.retry.5", "parse.retry.30", "parse.retry.300"}
-    assert needed == {"events.log", "parse", "embed", "parse.dead", "dead.report"} | retries
+    lanes = {"parse", "parse.bulk", "embed", "embed.bulk"}
+    assert needed == {"events.log", "parse.dead", "dead.report"} | lanes | retries

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from contracts.topology import RETRY_SECONDS
-from services.api import app
+from services.api import app, parts
 from services.api.__main__ import LAST_REQUESTS_SECONDS
 from services.api.api_settings import ApiSettings
 from services.api.documents.uploads import DATABASE_SECONDS
@@ -33,7 +33,9 @@ HEALTHCHECK_SECONDS = float(re.findall(r"--timeout=(\d+)s", (ROOT / "Dockerfile"
 @pytest.mark.parametrize(
     "ascending",
     [
-        pytest.param((CONFIRM_SECONDS, app.PATIENCE_SECONDS, API.request_seconds), id="a publish of the API"),
+        pytest.param(
+            (CONFIRM_SECONDS, parts.PATIENCE_SECONDS, API.request_seconds), id="a publish of the API"
+        ),
         pytest.param((CONFIRM_SECONDS, PATIENCE_SECONDS, API.shutdown_seconds), id="a publish of a worker"),
         pytest.param(
             (CONNECT_SECONDS, 3 * HEARTBEAT_SECONDS, app.START_SECONDS), id="a connection to the broker"

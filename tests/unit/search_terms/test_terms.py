@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.search_terms.folding import folded, normalized
+from services.search_terms.identifiers import is_identifier
 from services.search_terms.stemming import LANGUAGES, stem
 from services.search_terms.terms import MAX_TERM, TermKind, WantedTerms, Word, count_terms, query_words
 from services.search_terms.tokenization import CLUSTER, TOKEN
@@ -235,3 +236,14 @@ def test_wanted_terms_are_counted_alone_as_they_are_among_all(
     assert WantedTerms(wanted, language).count(texts) == {
         term: counts[term] for term in wanted & counts.keys()
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "is_one"),
+    [
+        ("KX-4471-B", True), (" ERR_CONN_RESET ", True), ("kx4471b", True), ("2.3.1-rc1", True),
+        ("KX 4471", False), ("4471", False), ("2026-11-28", False), ("well-known", False), ("bees", False),
+    ],
+)  # fmt: skip
+def test_an_identifier_is_one_name_with_letters_and_digits_or_underscores(query: str, is_one: bool) -> None:
+    assert is_identifier(query) is is_one

@@ -8,8 +8,9 @@ export const isDone = (status) => status === "embedded" || status === "failed";
 const REMEMBERED = 20_000;
 const LISTED = ["filename", "fileType", "size", "createdAt", "ownerId", "title", "language", "parentId", "priority"];
 const COUNTS = [
-  "pagesDone", "pageCount", "pagesRecognized", "pagesFailed", "pagesGarbled", "embeddedCount", "chunkCount",
+  "pagesDone", "pageCount", "pagesRecognized", "embeddedCount", "chunkCount",
 ];
+const PAGES = ["pagesFailed", "pagesGarbled"];
 // The stage that a status is of, and whether it ends it.
 const TIMES = {
   parsing_started: ["parsing", false],
@@ -130,6 +131,7 @@ function advance(document, event) {
   document.updatedAt = event.timestamp;
   for (const key of ["filename", "fileType"]) if (typeof metadata[key] === "string") document[key] = metadata[key];
   for (const key of ["size", ...COUNTS]) if (Number.isFinite(metadata[key])) document[key] = metadata[key];
+  for (const key of PAGES) if (Array.isArray(metadata[key])) document[key] = metadata[key];
   document.secondsLeft = Number.isFinite(metadata.secondsLeft) ? metadata.secondsLeft : null;
   // It goes on, so nothing is before it; what waits for its next stage is told by the list.
   document.ahead = null;

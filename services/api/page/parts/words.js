@@ -2,24 +2,31 @@
 
 const TYPES = {
   "application/pdf": "PDF",
-  "text/plain": "Text",
-  "text/markdown": "Markdown",
-  "text/html": "HTML",
-  "text/csv": "CSV",
-  "text/tab-separated-values": "TSV",
-  "application/json": "JSON",
-  "application/xml": "XML",
-  "application/rtf": "RTF",
-  "application/epub+zip": "EPUB",
-  "message/rfc822": "Mail",
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
   "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
   "application/vnd.ms-excel": "Excel 97",
   "application/vnd.oasis.opendocument.text": "OpenDocument text",
-  "application/vnd.oasis.opendocument.spreadsheet": "OpenDocument sheet",
   "application/vnd.oasis.opendocument.presentation": "OpenDocument slides",
+  "application/vnd.oasis.opendocument.spreadsheet": "OpenDocument sheet",
+  "application/epub+zip": "EPUB",
+  "text/html": "HTML",
+  "text/markdown": "Markdown",
+  "application/rtf": "RTF",
+  "message/rfc822": "Mail",
+  "text/csv": "CSV",
+  "text/tab-separated-values": "TSV",
+  "application/json": "JSON",
+  "application/x-ndjson": "JSON Lines",
+  "application/xml": "XML",
+  "text/plain": "Text",
 };
+
+// What the server reads, as the browser's dialogue takes it and as people read it.
+export const ACCEPTED =
+  "text/*,.pdf,.docx,.docm,.dotx,.pptx,.pptm,.ppsx,.xlsx,.xlsm,.xlsb,.xls,.odt,.ott,.odp,.otp,.ods,.ots,.epub,.html,.htm,.xhtml,.md,.markdown,.mdown,.rtf,.eml,.csv,.tsv,.tab,.json,.ipynb,.geojson,.jsonl,.ndjson,.xml,.rss,.atom,.txt,.text,.log,.rst,.tex";
+export const READ =
+  "PDF, Word, PowerPoint, Excel, Excel 97, OpenDocument text, OpenDocument slides, OpenDocument sheet, EPUB, HTML, Markdown, RTF, Mail, CSV, TSV, JSON, JSON Lines, XML and Text";
 
 export const TYPE_NAMES = Object.entries(TYPES);
 

@@ -65,7 +65,7 @@ function aboutOf(document) {
   if (document.pageCount > 0) parts.push(plural(document.pageCount, "page"));
   if (document.attempt > 1) parts.push(`attempt ${document.attempt}`);
   if (document.priority === "bulk") parts.push("in bulk");
-  const unread = (document.pagesFailed ?? 0) + (document.pagesGarbled ?? 0);
+  const unread = (document.pagesFailed?.length ?? 0) + (document.pagesGarbled?.length ?? 0);
   if (unread > 0) parts.push(`${plural(unread, "page")} unreadable`);
   return parts.join(" · ");
 }

@@ -2,6 +2,7 @@
 
 import { html } from "../parts/html.js";
 import { isFiltered } from "../known/filter.js";
+import { READ } from "../parts/words.js";
 import { DocumentList } from "./document_list.js";
 import { Filters } from "./filters.js";
 import { SelectionBar } from "./selection_bar.js";
@@ -28,5 +29,5 @@ function Nothing({ panel }) {
   if (!panel.list.isRead) return null;
   return isFiltered(panel.list.filter)
     ? html`<p id="none" class="hint">No document matches.</p>`
-    : html`<p id="none" class="hint">Nothing here yet. Drop a file anywhere and see it go through its stages.</p>`;
+    : html`<p id="none" class="hint">Nothing here yet. Drop a file anywhere and see it go through its stages. What is read: ${READ}.</p>`;
 }

@@ -2,6 +2,7 @@
 
 import { droppedFiles, isWanted } from "../parts/dropped_files.js";
 import { html } from "../parts/html.js";
+import { ACCEPTED, READ } from "../parts/words.js";
 import { useEffect, useState } from "../vendor/hooks.js";
 
 export function UploadArea({ panel }) {
@@ -13,11 +14,11 @@ export function UploadArea({ panel }) {
   };
   return html`
     <div id="drop" class=${isOver ? "drop over" : "drop"}>
-      <input id="files" type="file" multiple class="visually-hidden" onChange=${chosen} />
+      <input id="files" type="file" multiple accept=${ACCEPTED} class="visually-hidden" onChange=${chosen} />
       <label for="files" class="primary button">Choose files</label>
       <input id="folder" type="file" webkitdirectory class="visually-hidden" onChange=${chosen} />
       <label for="folder" class="button">Choose a folder</label>
-      <span class="hint">or drop files and folders anywhere</span>
+      <span class="hint" title=${READ}>or drop files and folders anywhere</span>
     </div>
   `;
 }

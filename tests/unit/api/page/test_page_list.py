@@ -129,6 +129,7 @@ def test_the_keyboard_alone_chooses_opens_and_deletes_and_the_focus_stays_in_the
 ) -> None:
     add(fake, "1.pdf", "2.pdf", "3.pdf", status="embedded")
     page.reload()
+    expect(row(page, "3.pdf")).to_be_visible()
     page.get_by_label("Order").focus()
 
     page.keyboard.press("Tab")

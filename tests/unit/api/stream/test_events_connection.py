@@ -59,7 +59,8 @@ async def connect(
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
     subscriber = TransportSubscriber(transport, set())
     transport.set_protocol(subscriber)
-    hub.open(subscriber, StreamRequest(View(LOCAL_USER, Filter()), position, newest=newest))
+    everything = View(LOCAL_USER, Filter(), every_step=True)
+    hub.open(subscriber, StreamRequest(everything, position, newest=newest))
     return Peer(theirs, rest), subscriber
 
 

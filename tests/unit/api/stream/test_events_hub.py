@@ -1,17 +1,20 @@
 """What a stream is sent as time passes, and when it ends; on a clock that needs no waiting."""
 
 import asyncio
+import re
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from contracts.statuses import Status
 from services.api.access.caller import LOCAL_USER, Caller
-from services.api.log.entry import MARKER_TYPE, read_entry
+from services.api.log.entry import MARKER_TYPE, Entry, read_entry
 from services.api.log.event_log import EventLog
 from services.api.log.position import Position
 from services.api.log.ring import Ring
@@ -276,6 +279,65 @@ def test_heartbeats_go_on_while_a_replay_waits_for_a_broker_that_is_away() -> No
         await asyncio.sleep(65)
         assert len(wire.times(b"event: heartbeat")) == 2
         assert wire.ended_at is None
+
+    on_clock(test)
+
+
+def test_an_event_concerns_nobody_but_those_who_see_it_and_their_ids_move_on_all_the_same() -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        wires = [Wire() for _ in range(300)]
+        for number, wire in enumerate(wires):
+            caller = Caller(f"owner{number % 100}", sees_all=False)
+            of_some = Filter(statuses=frozenset({"failed"})) if number >= 200 else Filter()
+            hub.open(wire, StreamRequest(View(caller, of_some)))
+        event_log._append([entry(1, owner_id="owner7"), entry(2, owner_id="stranger")])
+        assert [wire for wire in wires if wire.is_behind] == [wires[7], wires[107]]
+        await asyncio.sleep(0.1)
+        assert not any(wire.is_behind for wire in wires)
+        assert [len(wire.times(b"document_processing")) for wire in wires] == [
+            int(number in (7, 107)) for number in range(300)
+        ]
+        await asyncio.sleep(7)
+        moved_on = f"id: {entry(2).position}\n\n".encode()
+        assert all(len(wire.times(moved_on)) == 1 for wire in wires)
+        event_log._append([entry(3, Status.FAILED)])  # nobody's, which everybody sees
+        assert all(wire.is_behind for wire in wires)
+
+    on_clock(test)
+
+
+STARTED, PARSED = Status.PARSING_STARTED, Status.PARSED
+
+
+def half_a_minute_of_progress() -> list[Entry]:
+    """A thousand steps a second of fifty documents, which begin, are parsed and end meanwhile."""
+    statuses = [STARTED, *[Status.PARSING] * 300, PARSED, *[Status.EMBEDDING] * 297, Status.EMBEDDED]
+    kinds = {
+        status: [entry(0, status, document_id=f"d{number}") for number in range(50)]
+        for status in set(statuses)
+    }
+    return [
+        Entry(Position.of(offset, f"e{offset}"), one.event, one.size)
+        for offset, one in enumerate((one for status in statuses for one in kinds[status]), 1)
+    ]
+
+
+@pytest.mark.parametrize("view", [ALL, View(Caller("ann", sees_all=False), Filter())])
+def test_who_is_30_seconds_behind_gets_a_twentieth_of_the_frames_and_the_same_end(view: View) -> None:
+    async def test(event_log: EventLog, hub: Hub) -> None:
+        event_log._append(half_a_minute_of_progress())
+        late, thorough = Wire(), Wire()
+        for wire, wanted in ((late, view), (thorough, replace(view, every_step=True))):
+            hub.open(wire, StreamRequest(wanted, str(entry(0).position)))
+        await asyncio.sleep(20)
+        assert thorough.text().count(b"event: document_processing") == 30_000
+        assert late.text().count(b"event: document_processing") <= 30_000 / 20
+        for status in (STARTED, PARSED, Status.EMBEDDED):
+            assert late.text().count(f'"status":"{status}"'.encode()) == 50
+        ids, all_ids = [re.findall(rb"id: (.+)", wire.text()) for wire in (late, thorough)]
+        told = set(ids)
+        assert ids == [one for one in all_ids if one in told]
+        assert ids[-1] == all_ids[-1]
 
     on_clock(test)
 

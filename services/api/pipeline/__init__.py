@@ -1,0 +1,1 @@
+"""What waits and runs in each lane of each stage, for operators."""

@@ -1,0 +1,1 @@
+"""HTML: pages, the chapters of books, and the bodies of mail."""

@@ -1,0 +1,1 @@
+"""PDF: its text, its structure, and what people have filled in."""
