@@ -40,7 +40,7 @@ export function DocumentPanel({ panel, id }) {
 function Facts({ document }) {
   const facts = factsOf(document).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return html`
-    <p class=${document.status === "failed" ? "failure" : "now"}>${sentenceOf(document)} ${timeLeftOf(document)}</p>
+    <p class=${document.status === "failed" ? "failure" : "now"}>${[sentenceOf(document), timeLeftOf(document)].filter(Boolean).join(" · ")}</p>
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${document.size != null && html`
       <p><a class="button" href=${contentOf(document.documentId)} download=${document.filename ?? ""}>Download the original</a></p>`}
