@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contracts.events import LogEvent, StatusEvent
 from contracts.statuses import TERMINAL, Status
 from services.api.log.event_log import EventLog
-from services.api.log.ring import Ring
+from services.api.log.log_reader import LogReader
 from services.pacing.pace_table import note_paces
 from services.pacing.time_left import Paces
 from services.runtime.process.background import run_step
@@ -23,7 +23,6 @@ from services.runtime.process.background import run_step
 HALF_LIFE_SECONDS = 60.0
 LONGEST_GAP_SECONDS = 5.0
 NOTED_EVERY_SECONDS = 5.0
-ENTRIES = 500
 MOST_DOCUMENTS = 10_000
 
 
@@ -60,28 +59,19 @@ class PaceMeter:
     _chunks_of_pages: float = 0.0
     _pages_of_chunks: float = 0.0
     _done: OrderedDict[tuple[str, int, Status], int] = field(default_factory=OrderedDict)
-    _is_told: asyncio.Event = field(default_factory=asyncio.Event)
-    _cursor: int | None = None
 
     async def run(self) -> None:
         """Measure until cancelled."""
-        await self.event_log.opened()
-        self.event_log.listen(self)
+        # What was before this process began, another has measured.
+        reader = LogReader(self.event_log, begins_at_end=True)
+        await reader.open()
         while True:
-            await self._is_told.wait()
-            self._is_told.clear()
-            self._look_on()
+            await reader.grown()
+            for entry in reader.new_entries():
+                if entry.event is not None:
+                    self.take(entry.event)
             await run_step("paces", self._note)
             await asyncio.sleep(NOTED_EVERY_SECONDS)
-
-    def log_grew(self) -> None:
-        """Look at what is new, in ``run``."""
-        self._is_told.set()
-
-    def log_was_replaced(self, old: Ring) -> None:
-        """Begin with what another ring has."""
-        self._cursor = None
-        self._is_told.set()
 
     def measured(self) -> Paces:
         """Return the paces as they are now."""
@@ -115,16 +105,6 @@ class PaceMeter:
     def _forget(self, event: StatusEvent) -> None:
         for kind in (Status.PARSING, Status.EMBEDDING):
             self._done.pop((event.document_id, event.attempt, kind), None)
-
-    def _look_on(self) -> None:
-        ring = self.event_log.ring
-        # What was before this process began, another has measured.
-        self._cursor = ring.end if self._cursor is None else max(self._cursor, ring.base)
-        while entries := ring.entries(self._cursor, ENTRIES):
-            self._cursor += len(entries)
-            for entry in entries:
-                if entry.event is not None:
-                    self.take(entry.event)
 
     async def _note(self) -> None:
         async with self.engine.begin() as connection:
