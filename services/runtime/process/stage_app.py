@@ -135,6 +135,7 @@ class StageApp:
                 await self.watch.queues.known()
                 for resource in resources:
                     await stack.enter_async_context(resource)
+                await self.broker.start()
                 gc.freeze()  # what stands now stays, and need not be looked through again and again
                 yield
 

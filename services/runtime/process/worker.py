@@ -23,6 +23,13 @@ class Worker(AsgiFastStream):
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         await (refusal or super().__call__)(scope, receive, send)
 
+    async def _start_broker(self) -> None:
+        """Nothing: the lifespan has started it, so that a worker which can't consume does not start.
+
+        FastStream would do it after the start is told to be complete. A connection that was cut just then ended the
+        lifespan, and left a process that said that it is ready, and did nothing for ever.
+        """
+
     def _refusal(self, scope: Any) -> AsgiResponse | None:
         if scope["path"] not in {path for path, _ in self.routes}:
             return _problem(404, "There is nothing at this address.")
