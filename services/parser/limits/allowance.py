@@ -52,7 +52,6 @@ class Allowance:
         try:
             return _interrupted_after(self._left, work)
         except _Interruption:
-            _set_timer(0)  # it came while the timer was being stopped
             self._late_calls += 1
             raise OutOfTimeError from None
         finally:
@@ -64,14 +63,23 @@ def _interrupted_after(seconds: float, work: Callable[[], T]) -> T:
     signal.signal(signal.SIGALRM, _interrupt)
     try:
         _set_timer(seconds)
-        return work()
+        return _interruptible(work)
     finally:
         _set_timer(0)
+
+
+def _interruptible(work: Callable[[], T]) -> T:
+    """Do the work: within this call alone is it interrupted, and never what follows an interruption."""
+    return work()
 
 
 def _set_timer(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS if seconds else 0)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise _Interruption
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    # On a busy processor the next one may come before the timer of the first is stopped: it would end the process.
+    while frame is not None:
+        if frame.f_code is _interruptible.__code__:
+            raise _Interruption
+        frame = frame.f_back
