@@ -20,9 +20,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.made_up_owners import database
+from contracts.document_calls import Sort
 from services.api.access.caller import LOCAL_USER, Caller
 from services.api.documents.catalog import ListRequest, list_documents, page_query
-from services.api.documents.sorting import Sort
 from services.runtime.database.engine import create_engine
 from services.runtime.database.migrate import migrate
 

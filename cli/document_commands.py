@@ -1,14 +1,14 @@
 """``stagecast documents``: what can be asked of it."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from cli.commands.documents import Action, act_on_all, act_on_some, list_documents, show_documents
+from cli.commands.documents import act_on_all, act_on_some, list_documents, show_documents
 from cli.everywhere import everywhere
 from cli.running import run
+from contracts.document_calls import OperationKind, Sort
 from contracts.failures import FailureCode
 from contracts.statuses import Status
 from contracts.wire import rfc3339
@@ -17,19 +17,6 @@ documents = typer.Typer(
     no_args_is_help=True,
     help="List documents, show, retry, cancel and delete them, one by one or by a filter.",
 )
-
-
-class Order(StrEnum):
-    """By what a list is sorted; ``-`` turns it round."""
-
-    CREATED = "createdAt"
-    NEWEST = "-createdAt"
-    UPDATED = "updatedAt"
-    LAST_UPDATED = "-updatedAt"
-    FILENAME = "filename"
-    FILENAME_DOWN = "-filename"
-    SIZE = "size"
-    LARGEST = "-size"
 
 
 _MOMENT = {"formats": ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]}
@@ -62,7 +49,7 @@ def list_(
     owner: Owner = None,
     created_after: After = None,
     created_before: Before = None,
-    sort: Annotated[Order, typer.Option("--sort")] = Order.NEWEST,
+    sort: Annotated[Sort, typer.Option("--sort")] = Sort.NEWEST,
     limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 for all.")] = 50,
 ) -> None:
     """List documents, the newest first."""
@@ -79,7 +66,7 @@ def show(
     run(lambda api: show_documents(api, ids))
 
 
-def _add(action: Action, sentence: str) -> None:
+def _add(action: OperationKind, sentence: str) -> None:
     def command(
         ids: Ids = None,
         status: Statuses = None,
@@ -104,9 +91,9 @@ def _add(action: Action, sentence: str) -> None:
     documents.command(action.value, help=sentence)(everywhere(command))
 
 
-_add(Action.RETRY, "Process documents again; by a filter those that have ended, a few at a time.")
-_add(Action.CANCEL, "Stop the processing of documents; by a filter of those that are under way.")
-_add(Action.DELETE, "Delete documents with everything that was made of them.")
+_add(OperationKind.RETRY, "Process documents again; by a filter those that have ended, a few at a time.")
+_add(OperationKind.CANCEL, "Stop the processing of documents; by a filter of those that are under way.")
+_add(OperationKind.DELETE, "Delete documents with everything that was made of them.")
 
 
 def _filter(

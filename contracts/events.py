@@ -44,11 +44,6 @@ class StatusEvent(WireModel):
         return self.source.startswith("webhook:")
 
     @classmethod
-    def decode(cls, body: bytes) -> Self:
-        """Read an event from its JSON body; raises pydantic.ValidationError."""
-        return cls.model_validate_json(body)
-
-    @classmethod
     def now(
         cls,
         document_id: str,
@@ -93,11 +88,6 @@ class DocumentDeleted(WireModel):
         """Beside ``<source>.<status>``."""
         return "api.deleted"
 
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        """Read an event from its JSON body; raises pydantic.ValidationError."""
-        return cls.model_validate_json(body)
-
 
 class OperationProgress(WireModel):
     """A bulk call has dealt with so many of the documents that it is for, or has ended."""
@@ -122,11 +112,6 @@ class OperationProgress(WireModel):
     def routing_key(self) -> str:
         """Beside ``<source>.<status>``."""
         return "api.operation"
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        """Read an event from its JSON body; raises pydantic.ValidationError."""
-        return cls.model_validate_json(body)
 
 
 LogEvent = StatusEvent | DocumentDeleted | OperationProgress

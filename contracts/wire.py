@@ -3,7 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -87,6 +87,11 @@ class WireModel(BaseModel):
         validate_by_alias=True,
         extra="ignore",
     )
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read a message from its JSON body; raises pydantic.ValidationError."""
+        return cls.model_validate_json(body)
 
     def to_wire(self) -> bytes:
         """Encode as UTF-8 JSON with the wire's key names."""

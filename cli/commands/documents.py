@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import typer
@@ -14,6 +13,7 @@ from rich.text import Text
 from cli.api import Api
 from cli.failures import CommandFailed
 from cli.output import at_terminal, err, json_line, out, plain, print_error, status_text
+from contracts.document_calls import OperationKind
 from contracts.statuses import Status
 from stagecast_client import StagecastError
 
@@ -21,15 +21,11 @@ PAGE = 200
 LOOK_SECONDS = 1.0
 
 
-class Action(StrEnum):
-    """What is done to documents."""
-
-    RETRY = "retry"
-    CANCEL = "cancel"
-    DELETE = "delete"
-
-
-_DONE = {Action.RETRY: "begun again", Action.CANCEL: "cancelled", Action.DELETE: "deleted"}
+_DONE = {
+    OperationKind.RETRY: "begun again",
+    OperationKind.CANCEL: "cancelled",
+    OperationKind.DELETE: "deleted",
+}
 
 
 async def list_documents(api: Api, parameters: Mapping[str, Any], limit: int) -> int:
@@ -101,9 +97,9 @@ def _print_all(item: Mapping[str, Any]) -> None:
     out().print()
 
 
-async def act_on_some(api: Api, action: Action, ids: Sequence[str], dry_run: bool, yes: bool) -> int:
+async def act_on_some(api: Api, action: OperationKind, ids: Sequence[str], dry_run: bool, yes: bool) -> int:
     """Do something to documents one by one; status 1 when one is refused. Raises CommandFailed."""
-    if action is Action.DELETE and not dry_run:
+    if action is OperationKind.DELETE and not dry_run:
         _confirm(f"Delete {len(ids)} document{'' if len(ids) == 1 else 's'}?", yes)
     refused = 0
     for document_id in dict.fromkeys(ids):
@@ -130,7 +126,7 @@ def _refused(document_id: str, failure: StagecastError) -> int:
 
 
 async def act_on_all(
-    api: Api, action: Action, chosen: Mapping[str, Any], dry_run: bool, yes: bool, wait: bool
+    api: Api, action: OperationKind, chosen: Mapping[str, Any], dry_run: bool, yes: bool, wait: bool
 ) -> int:
     """Do something to all documents that a filter chooses, and follow that to its end. Raises CommandFailed."""
     if dry_run or not yes:
@@ -147,7 +143,7 @@ async def act_on_all(
     return 0
 
 
-async def _follow(api: Api, operation_id: str, action: Action) -> None:
+async def _follow(api: Api, operation_id: str, action: OperationKind) -> None:
     told = -1
     while True:
         state = await api.operation(operation_id)

@@ -45,6 +45,18 @@ def chromium_running(program: Path) -> Iterator[Browser]:
             browser.close()
 
 
+@contextmanager
+def live_page(browser: Browser, url: str) -> Iterator[Page]:
+    """The control panel, live; whatever goes wrong inside it fails the test."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        heard = complaints(page)
+        page.goto(url)
+        expect_state(page, "live")
+        yield page
+        assert heard == []
+
+
 def expect_state(page: Page, state: str) -> None:
     """Await a state of the connection: ``connecting``, ``live`` or ``reconnecting``."""
     expect(page.locator("#connection")).to_have_attribute("data-state", state)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import chromium_running, complaints, drop, row
+from tests.e2e.browser import chromium_running, drop, live_page, row
 from tests.support.documents import pdf, scanned_pdf
 
 PATIENCE_MS = 90_000
@@ -37,14 +37,8 @@ def browser(chromium: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, system: System) -> Iterator[Page]:
-    """The control panel, live; whatever goes wrong inside it fails the test."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        heard = complaints(page)
-        page.goto(system.url)
-        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    with live_page(browser, system.url) as page:
         yield page
-        assert heard == []
 
 
 WATCH_BADGES = """

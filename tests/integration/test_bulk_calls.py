@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.commands import StageCommand
+from contracts.document_calls import OperationKind
 from contracts.events import LogEvent, OperationProgress, StatusEvent
 from contracts.lanes import Lane
 from contracts.statuses import Status
@@ -22,7 +23,6 @@ from services.api.documents.document_filter import StrictDocumentFilter
 from services.api.documents.uploads import Uploads
 from services.api.operations.bulk_calls import BulkCalls, NoSuchOperation
 from services.api.operations.document_steps import DocumentSteps
-from services.api.operations.operation import OperationKind
 from services.api.operations.operation_runner import MOST_UNFINISHED, OperationRunner
 from services.api.refusals import Invalid
 from services.lifecycle.status_reporter import StatusReporter

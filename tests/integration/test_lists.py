@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.document_calls import Sort
 from services.api.access.caller import LOCAL_USER, Caller
 from services.api.documents.catalog import ListRequest, list_documents
-from services.api.documents.sorting import Sort
 from services.api.documents.views import DocumentView
 from services.api.refusals import Forbidden, Invalid
 from services.runtime.database.tables import documents

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings
 
 from services.api.http.allowed_hosts import ANY, parse_host
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 — the mark of a Standard Webhooks secret, not one
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a Standard Webhooks secret, not one
 
 Rate = Annotated[str, StringConstraints(pattern=r"^[1-9]\d*/(second|minute|hour|day)( burst [1-9]\d*)?$")]
 _OWNERS = TypeAdapter(dict[str, frozenset[str]])

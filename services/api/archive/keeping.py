@@ -48,25 +48,24 @@ async def keep_entries(connection: AsyncConnection, base: int, entries: Sequence
 
 def _row(base: int, entry: Entry) -> tuple[object, ...]:
     place, tag, event = base + entry.offset, entry.position.tag, entry.event
-    if isinstance(event, StatusEvent):
-        named = event.metadata
-        kind = (event.status.value, storable(event.source), _text(named.get("fileType")))
-        return (
-            place,
-            tag,
-            event.document_id,
-            event.owner_id,
-            *kind,
-            _text(named.get("filename")),
-            _frame(entry),
-        )
-    if event is not None:  # a deletion, or an operation, which is of no document
-        return (place, tag, event.document_id, event.owner_id, event.type, None, None, None, _frame(entry))
-    return (place, tag, None, None, None, None, None, None, b"")
-
-
-def _frame(entry: Entry) -> bytes:
-    return entry.encoded(encode_entry)
+    if event is None:
+        return (place, tag, None, None, None, None, None, None, b"")
+    frame = entry.encoded(encode_entry)
+    if not isinstance(event, StatusEvent):  # a deletion, or an operation, which is of no document
+        return (place, tag, event.document_id, event.owner_id, event.type, None, None, None, frame)
+    source, file_type = storable(event.source), _text(event.metadata.get("fileType"))
+    filename = _text(event.metadata.get("filename"))
+    return (
+        place,
+        tag,
+        event.document_id,
+        event.owner_id,
+        event.status.value,
+        source,
+        file_type,
+        filename,
+        frame,
+    )
 
 
 def _text(value: object) -> str | None:

@@ -6,9 +6,10 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, Select, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.document_calls import Sort
 from services.api.access.caller import Caller
 from services.api.documents.document_filter import DocumentFilter
-from services.api.documents.sorting import Sort, after_cursor, encode_cursor, is_descending, sort_column
+from services.api.documents.sorting import after_cursor, encode_cursor, is_descending, sort_column
 from services.api.documents.views import (
     COLUMNS,
     ChunkPage,

@@ -8,12 +8,12 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, TypeAdapter
 from sqlalchemy import ColumnElement, tuple_
 
+from contracts.document_calls import Sort
 from contracts.wire import DocumentId, Timestamp
 from services.api.refusals import Invalid
 from services.runtime.database.listed_columns import LISTED_NAME, LISTED_SIZE, SHOWN_UPDATED
@@ -21,19 +21,6 @@ from services.runtime.database.tables import documents
 
 _Name = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 _Size = Annotated[int, Field(ge=-1, lt=2**63)]
-
-
-class Sort(StrEnum):
-    """By what documents are sorted; ``-`` turns it round."""
-
-    CREATED = "createdAt"
-    NEWEST = "-createdAt"
-    UPDATED = "updatedAt"
-    LAST_UPDATED = "-updatedAt"
-    FILENAME = "filename"
-    FILENAME_DOWN = "-filename"
-    SIZE = "size"
-    LARGEST = "-size"
 
 
 @dataclass(frozen=True)

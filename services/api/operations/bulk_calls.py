@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils import uuid7
 
+from contracts.document_calls import OperationKind
 from services.api.access.caller import Caller
 from services.api.documents.document_filter import DocumentFilter
-from services.api.operations.operation import Operation, OperationKind, OperationView
+from services.api.operations.operation import Operation, OperationView
 from services.api.operations.operation_statements import insert_operation
 from services.api.refusals import Invalid, NotFound
 from services.runtime.database.operation_tables import operations

@@ -3,12 +3,13 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+from contracts.document_calls import OperationKind
 from contracts.lanes import Priority
 from services.api.access.caller import LOCAL_USER
 from services.api.documents.catalog import NoSuchDocument
 from services.api.documents.deletion import Deletion
 from services.api.documents.uploads import DocumentBusy, Uploads
-from services.api.operations.operation import Item, OperationKind
+from services.api.operations.operation import Item
 from services.lifecycle.outcome import cancel, publish_outcome
 from services.lifecycle.status_reporter import StatusReporter
 from services.runtime.errors import Superseded

@@ -1,17 +1,9 @@
 """An operation: a bulk call that is worked off in the background."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from contracts.document_calls import OperationKind
 from contracts.wire import Timestamp, WireModel
-
-
-class OperationKind(StrEnum):
-    """What is done to each document."""
-
-    CANCEL = "cancel"
-    RETRY = "retry"
-    DELETE = "delete"
 
 
 class OperationView(WireModel):

@@ -14,9 +14,10 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.document_calls import OperationKind
 from contracts.events import OperationProgress
 from services.api.operations.document_steps import DocumentSteps
-from services.api.operations.operation import Item, Operation, OperationKind
+from services.api.operations.operation import Item, Operation
 from services.api.operations.operation_statements import (
     Progress,
     count_done,
@@ -73,6 +74,9 @@ class OperationRunner:
             return False
         began = time.monotonic()
         items = await self._next_items(operation)
+        if items is None:
+            self._rest_seconds = FULL_SECONDS
+            return True
         dealt, failure = await self._deal_with(operation, items)
         if dealt or not items:
             await self._count(operation, dealt)
@@ -81,14 +85,15 @@ class OperationRunner:
         self._rest_seconds = REST_SHARE * (time.monotonic() - began) if dealt else FULL_SECONDS
         return True
 
-    async def _next_items(self, operation: Operation) -> list[Item]:
+    async def _next_items(self, operation: Operation) -> list[Item] | None:
+        """Return what is next, nothing at the end; None where there is no room for what is next."""
         async with self.engine.begin() as connection:
             room = BATCH
             if operation.kind is OperationKind.RETRY:
                 room = max(0, MOST_UNFINISHED - await count_unfinished(connection))
             # One at least, to know whether there is any left: it is not begun where there is no room.
             items = await read_items(connection, operation, max(1, room))
-        return items if room else items and [_NOT_NOW]
+        return None if items and not room else items
 
     async def _deal_with(
         self, operation: Operation, items: Sequence[Item]
@@ -96,7 +101,7 @@ class OperationRunner:
         """Deal with documents until time is up or a part of the system is away; those that were, and the reason."""
         until, dealt = time.monotonic() + STEP_SECONDS, list[Item]()
         for item in items:
-            if item is _NOT_NOW or time.monotonic() > until:
+            if time.monotonic() > until:
                 break
             try:
                 await self.steps.take(operation.kind, item)
@@ -124,10 +129,6 @@ class OperationRunner:
             return False
         self._told_at[operation.operation_id] = now
         return True
-
-
-_NOT_NOW = Item(0, "", 0)
-"""In place of the next document, where there is one and no room for it."""
 
 
 def _event(operation: Operation, progress: Progress) -> OperationProgress:

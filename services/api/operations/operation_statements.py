@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, bindparam, func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.api.operations.operation import Item, Operation, OperationKind
+from contracts.document_calls import OperationKind
+from services.api.operations.operation import Item, Operation
 from services.runtime.database.operation_tables import operation_items, operations
 from services.runtime.database.tables import IS_ALIVE, documents
 

@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict
 
+from contracts.document_calls import OperationKind
 from contracts.wire import WireModel
 from services.api.access.caller import AnyCaller
 from services.api.documents.document_filter import StrictDocumentFilter
-from services.api.operations.operation import OperationKind, OperationView
+from services.api.operations.operation import OperationView
 from services.api.routes.dependencies import BulkCallsDep, ProjectorDep
 
 router = APIRouter(prefix="/api/v1", tags=["operations"])

@@ -33,7 +33,7 @@ from services.runtime.errors import Unavailable
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")]
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
-WEAK_KEY = rsa.generate_private_key(65537, 1024)  # noqa: S505 — that it is weak is the point
+WEAK_KEY = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that it is weak is the point
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 CLAIMS = {"sub": "alice", "exp": int(time.time()) + 3600}
 RULES = Rules(audience=None, issuer=None, leeway_seconds=0)

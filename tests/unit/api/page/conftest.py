@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.browser import chromium_running, complaints, expect_state
+from tests.e2e.browser import chromium_running, live_page
 from tests.support.fakes.api import FakeApi, Running, running
 
 
@@ -24,10 +24,5 @@ def fake() -> Iterator[Running]:
 
 @pytest.fixture
 def page(browser: Browser, fake: Running) -> Iterator[Page]:
-    with browser.new_context() as context:
-        page = context.new_page()
-        heard = complaints(page)
-        page.goto(fake.url)
-        expect_state(page, "live")
+    with live_page(browser, fake.url) as page:
         yield page
-        assert heard == []
